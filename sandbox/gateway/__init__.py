@@ -1,0 +1,1 @@
+"""The sandbox payment gateway. The wire contract is docs/sandbox-gateway.md."""
