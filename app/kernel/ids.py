@@ -1,0 +1,35 @@
+"""Identifiers: time-ordered for rows, unguessable for what people or clients see."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+import uuid
+
+# Crockford base 32 without I, L, O, U: readable over the phone, no words by accident.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def uuid7() -> uuid.UUID:
+    """A UUID version 7 (RFC 9562, 5.7): 48 bits of milliseconds, 74 random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | secrets.randbits(12) << 64
+    value |= 0b10 << 62 | secrets.randbits(62)
+    return uuid.UUID(int=value)
+
+
+def order_number() -> str:
+    """A public order number such as `MPC-7K3F9-Q2D4X`: 50 random bits, not a counter."""
+    letters = "".join(secrets.choice(_ALPHABET) for _ in range(10))
+    return f"MPC-{letters[:5]}-{letters[5:]}"
+
+
+def secret_token(prefix: str) -> str:
+    """A bearer secret with 256 random bits; only its `fingerprint` is ever stored."""
+    return f"{prefix}_{secrets.token_urlsafe(32)}"
+
+
+def fingerprint(text: str | bytes) -> bytes:
+    """SHA-256, 32 bytes."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).digest()
