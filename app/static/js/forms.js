@@ -1,0 +1,26 @@
+/* On every page: errors take the focus, money buttons act once, and a page out of the back/forward cache is brought up to date. */
+const summary = document.getElementById("error-summary");
+const heading = document.querySelector("h1[data-focus]");
+if (summary) {
+  summary.focus();
+} else if (heading) {
+  heading.focus();
+}
+
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (!button?.hasAttribute("data-once")) return;
+  if (button.getAttribute("aria-disabled") === "true") {
+    event.preventDefault();
+    return;
+  }
+  button.setAttribute("aria-disabled", "true");
+});
+
+addEventListener("pageshow", async (event) => {
+  for (const button of document.querySelectorAll("[data-once]")) button.removeAttribute("aria-disabled");
+  if (!event.persisted) return;
+  const { parse, swap } = await import("./fragment.js");
+  const response = await fetch(location.href);
+  if (response.ok) swap(parse(await response.text()), ["site-actions"]);
+});

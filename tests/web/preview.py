@@ -1,0 +1,98 @@
+"""Every page template in every state, from sample data: `python -m tests.web.preview` serves them for the eye."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from types import SimpleNamespace as Obj
+from typing import Any
+
+from flask import Flask, Response, render_template
+from flask_wtf import CSRFProtect
+from jinja2 import StrictUndefined
+
+from app.kernel.money import Money
+from tests.web import samples
+from tests.web.states import STATES
+
+ROOT = Path(__file__).parents[2]
+ENDPOINTS = {
+    "shop": "home category/<slug> brand/<slug> product/<slug> listing search cart cart_add cart_update cart_remove help/<topic>",
+    "account": "sign_in register sign_out overview orders order/<number> order_cancel/<number> miles addresses address_new "
+    "address_edit/<address_id> address_delete/<address_id> profile",
+    "checkout": "start address pay result/<number> status/<number> retry/<number>",
+}
+
+
+def _stub(**values: str) -> str:
+    return "stub"
+
+
+def create_preview() -> Flask:
+    app = Flask("preview", root_path=str(ROOT), template_folder="app/templates", static_folder="app/static")
+    app.config.update(SECRET_KEY="preview", TESTING=True, WTF_CSRF_CHECK_DEFAULT=False)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.globals.update(shop_name="Miles Plus Cash", points_name="miles")
+    app.jinja_env.filters.update(money=_money, points=_points, date=_date, datetime=_datetime)
+    CSRFProtect(app)
+    for room, rules in ENDPOINTS.items():
+        for rule in rules.split():
+            endpoint = f"{room}.{rule.partition('/')[0]}"
+            app.add_url_rule(f"/{room}/{rule}", endpoint, _stub, methods=["GET", "POST"])
+    app.add_url_rule("/preview/<state>", "preview", _render)
+    app.add_url_rule("/picture/<int:number>.svg", "picture", _picture)
+    app.add_url_rule("/", "index", _index)
+    app.after_request(_policy)
+    return app
+
+
+def _render(state: str) -> str:
+    template, build, signed_in = STATES[state]
+    context: dict[str, Any] = {
+        "current_user": Obj(is_authenticated=signed_in, name="Mei Chan", email="mei@demo.example"),
+        "balance": 18240 if signed_in else None,
+        "cart_count": 3,
+        "categories": samples.tree(),
+    }
+    return render_template(template, **(context | build()))
+
+
+def _picture(number: int) -> Response:
+    hue = number * 47 % 360
+    drawing = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><rect width="8" height="8" fill="hsl({hue} 30% 88%)"/>'
+        f'<rect x="2.5" y="2" width="3" height="4.2" rx=".5" fill="hsl({hue} 40% 45%)"/></svg>'
+    )
+    return Response(drawing, mimetype="image/svg+xml")
+
+
+def _index() -> str:
+    return "<ul>" + "".join(f'<li><a href="/preview/{name}">{name}</a></li>' for name in STATES) + "</ul>"
+
+
+def _policy(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'"
+    )
+    return response
+
+
+def _money(value: Money) -> str:
+    return value.display
+
+
+def _points(value: int) -> str:
+    return f"{value:,}"
+
+
+def _date(value: date) -> str:
+    return f"{value.day} {value:%B %Y}"
+
+
+def _datetime(value: datetime) -> str:
+    return f"{value.day} {value:%B %Y, %H:%M}"
+
+
+if __name__ == "__main__":
+    create_preview().run(port=int(sys.argv[1]), debug=False)
