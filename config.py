@@ -1,4 +1,4 @@
-"""Configuration from the environment, checked at start: a wrong setting is one clear sentence, not a later 500."""
+"""Settings from the environment, checked at start: a wrong one is a clear sentence, not a later 500."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def _refuse_development_settings(env: Any, settings: dict[str, Any]) -> None:
     key = settings["SECRET_KEY"]
     if len(key) < MIN_SECRET_LENGTH or key.lower() in DEVELOPMENT_SECRETS or key.startswith("dev-"):
         raise ConfigurationError(
-            f"SECRET_KEY is a development or short one; production needs {MIN_SECRET_LENGTH} random characters."
+            f"SECRET_KEY is short or for development; production needs {MIN_SECRET_LENGTH} random letters."
         )
     if settings["PAYMENT_GATEWAY"] == "sandbox":
         raise ConfigurationError("PAYMENT_GATEWAY is sandbox; production needs a real gateway.")
@@ -162,7 +162,7 @@ def _refuse_development_settings(env: Any, settings: dict[str, Any]) -> None:
         raise ConfigurationError("STRIPE_SECRET_KEY is a test key; production needs a live one.")
     if not settings["RATELIMIT_ENABLED"]:
         raise ConfigurationError("RATE_LIMITS is off; production runs with rate limits.")
-    if settings["PASSWORD_HASHING"] != "argon2id":
+    if settings["PASSWORD_HASHING"] != "argon2id":  # noqa: S105 (the name of a method)
         raise ConfigurationError("PASSWORD_HASHING is for tests; production hashes with argon2id.")
     if urlsplit(settings["BASE_URL"]).scheme != "https":
         raise ConfigurationError("BASE_URL must start with https:// in production.")

@@ -1,7 +1,7 @@
 """The ground every test stands on: real PostgreSQL and Redis, one fresh database per test module.
 
-A module's database is a copy of a migrated template (about 0.1 s), dropped after it. Tests of one module share
-it: make your own customers and products, do not count rows of others.
+A module's database is a copy of a migrated template (about 0.1 s), dropped after it. Tests of one module
+share it: make your own customers and products, do not count rows of others.
 """
 
 from __future__ import annotations

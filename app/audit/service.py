@@ -22,7 +22,10 @@ def record(
     after: dict[str, Any] | None = None,
     reason: str | None = None,
 ) -> None:
-    """`action` is `thing.verb`. `before`/`after` are JSON-able and hold no secret. Sequence and hash are the database's."""
+    """`action` is `thing.verb`. `before`/`after` are JSON-able and hold no secret.
+
+    Sequence and hash are the database's.
+    """
     session().execute(
         insert(AuditEntry).values(
             id=ids.uuid7(),

@@ -1,7 +1,7 @@
 """Claim, finish, replay (IETF draft-ietf-httpapi-idempotency-key-header; docs/adr/0003).
 
-A claim is a row with a lease. Whoever holds the lease may act; when it runs out (a crash), the next request with
-the same key takes over. The answer is stored in the transaction of the effect, guarded by the lease token.
+A claim is a row with a lease. Whoever holds the lease may act; when it runs out (a crash), the next request
+with the same key takes over. The answer is stored in the transaction of the effect, guarded by the lease.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The declarative base, the session, and the one way to write: `with transaction():`.
 
-The Flask-SQLAlchemy object lives here and not in `app.extensions` because `transaction()` needs its session and
-the kernel is the lowest room (docs/adr/0001).
+The Flask-SQLAlchemy object lives here and not in `app.extensions` because `transaction()` needs its session
+and the kernel is the lowest room (docs/adr/0001).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Base(DeclarativeBase):
     """Every table. Python types say the column types: int is bigint, datetime is timestamptz."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it from the class)
+    type_annotation_map = {
         int: BigInteger,
         str: Text,
         bytes: LargeBinary,
@@ -106,7 +106,7 @@ def run_atomically(work: Callable[[], T], *, attempts: int = 5) -> T:
                 raise busy() from error
             if state not in RETRYABLE:
                 raise
-            time.sleep(random.uniform(0.005, 0.03) * (attempt + 1))  # noqa: S311 (jitter, not a secret)
+            time.sleep(random.uniform(0.005, 0.03) * (attempt + 1))
     raise AssertionError("unreachable")
 
 

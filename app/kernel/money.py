@@ -48,13 +48,13 @@ class Money:
 @lru_cache(maxsize=65536)
 def display_amount(amount: int, currency: str, locale: str = "en") -> str:
     """Minor units as people write them in `locale`."""
-    exponent = get_currency_precision(currency)
+    exponent = int(get_currency_precision(currency))
     return format_currency(Decimal(amount).scaleb(-exponent), currency, locale=locale)
 
 
 def parse_amount(text: str, currency: str) -> int:
-    """`"12.50"` to 1250 minor units. ValueError for anything but plain digits with the currency's decimals."""
-    exponent = get_currency_precision(currency)
+    """`"12.50"` to 1250 minor units. ValueError unless plain digits with the currency's decimals."""
+    exponent = int(get_currency_precision(currency))
     whole, _, fraction = text.strip().partition(".")
     if not (whole + fraction).isascii() or not (whole + fraction).isdigit() or not whole:
         raise ValueError(f"{text!r} is not an amount")
@@ -68,7 +68,7 @@ def parse_amount(text: str, currency: str) -> int:
 
 def format_plain(amount: int, currency: str) -> str:
     """The inverse of `parse_amount`: `1250` to `"12.50"`."""
-    exponent = get_currency_precision(currency)
+    exponent = int(get_currency_precision(currency))
     return f"{Decimal(amount).scaleb(-exponent):.{exponent}f}"
 
 
@@ -82,8 +82,7 @@ def divide_half_up(numerator: int, denominator: int) -> int:
 def split(total: int, weights: Sequence[int]) -> list[int]:
     """`total` in parts proportional to `weights`, summing to it exactly (largest remainder, Hamilton).
 
-    Ties go to the earlier part. A total of zero or weights that are all zero give the first parts nothing to
-    argue about: zeros, or everything to the first.
+    Ties go to the earlier part. Weights that are all zero give everything to the first.
     """
     if total < 0 or any(weight < 0 for weight in weights):
         raise ValueError("split takes non-negative numbers")

@@ -13,7 +13,7 @@ from app.kernel.database import Base
 
 
 class Order(Base):
-    """`total = points_value + card_due`, minor units of `currency`; `points` are the points behind points_value.
+    """`total = points_value + card_due`, in minor units; `points` are the points behind points_value.
 
     `checkout_key` makes one order per customer and checkout for ever, longer than any idempotency row lives.
     """
@@ -112,7 +112,7 @@ class OrderEvent(Base):
 
 
 class OrderRefund(Base):
-    """One refund of an order in both tenders. `card` in minor units, `points` returned, `clawback` taken back."""
+    """One refund in both tenders: `card` in minor units, `points` returned, `clawback` taken back."""
 
     __tablename__ = "order_refund"
     __table_args__ = (

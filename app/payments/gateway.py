@@ -1,8 +1,8 @@
 """What a payment gateway must do for the shop, and what it can answer.
 
 An answer is a `Snapshot` (the gateway's own word on the payment, complete), `Absent` (it has never heard of
-our key) or `Unknown` (no word: time-out, reset, 5xx, unreadable). Unknown is a type of its own, so that no caller
-can take it for a refusal.
+our key) or `Unknown` (no word: time-out, reset, 5xx, unreadable). Unknown is a type of its own, so that no
+caller can take it for a refusal.
 """
 
 from __future__ import annotations

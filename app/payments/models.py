@@ -1,4 +1,4 @@
-"""The card side: attempts, refunds, callbacks, and what reconciliation found. Knows no order, only a reference."""
+"""The card side: attempts, refunds, callbacks, differences found. Knows no order, only a reference."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from app.kernel.database import Base
 class Payment(Base):
     """One attempt to charge a card. `id` is the idempotency key at the gateway, never the client's key.
 
-    `reference` is the shop's public reference (the order number), sent with the charge and compared on every
-    answer. `cancel_requested_at` set: somebody wants it ended; only the gateway's word ends it.
+    `reference` is the shop's public reference (the order number), sent with the charge and compared on
+    every answer. `cancel_requested_at` set: somebody wants it ended; only the gateway's word ends it.
     """
 
     __tablename__ = "payment"
@@ -24,7 +24,8 @@ class Payment(Base):
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("0 <= refunded AND refunded <= captured AND captured <= amount", name="adds_up"),
         CheckConstraint(
-            "state IN ('submitting','unknown','requires_action','authorized','captured','declined','canceled')",
+            "state IN ('submitting','unknown','requires_action','authorized','captured',"
+            "'declined','canceled')",
             name="state",
         ),
         Index(

@@ -1,8 +1,8 @@
 """The points ledger. docs/ledger.md explains the accounts; the database keeps the derived columns itself.
 
-Written by the shop: `points_tx`, `points_entry`, `points_hold`, new rows of `points_lot`. Kept by triggers from
-the entries, and closed to the shop's database role: balances of `points_account`, amounts of `points_lot`, and
-`points_chain`.
+Written by the shop: `points_tx`, `points_entry`, `points_hold`, new rows of `points_lot`. Kept by triggers
+from the entries, and closed to the shop's database role: balances of `points_account`, amounts of
+`points_lot`, and `points_chain`.
 """
 
 from __future__ import annotations

@@ -17,20 +17,24 @@ STATES = {
     "orders": (
         "status",
         "payment_pending paid",
-        "payment_pending>paid payment_pending>payment_failed payment_pending>cancelled payment_pending>needs_review "
-        "payment_failed>payment_pending payment_failed>paid payment_failed>cancelled payment_failed>needs_review "
-        "cancelled>needs_review needs_review>refunded needs_review>paid "
-        "paid>packed paid>cancelled paid>refunded paid>shipped packed>shipped packed>cancelled packed>refunded "
-        "shipped>delivered shipped>refunded delivered>refunded",
+        (
+            "payment_pending>paid payment_pending>payment_failed payment_pending>cancelled payment_pending>needs_review "
+            "payment_failed>payment_pending payment_failed>paid payment_failed>cancelled payment_failed>needs_review "
+            "cancelled>needs_review needs_review>refunded needs_review>paid "
+            "paid>packed paid>cancelled paid>refunded paid>shipped packed>shipped packed>cancelled packed>refunded "
+            "shipped>delivered shipped>refunded delivered>refunded"
+        ),
     ),
     "payment": (
         "state",
         "submitting",
-        "submitting>unknown submitting>requires_action submitting>authorized submitting>captured "
-        "submitting>declined submitting>canceled requires_action>unknown requires_action>authorized "
-        "requires_action>captured requires_action>declined requires_action>canceled unknown>requires_action "
-        "unknown>authorized unknown>captured unknown>declined unknown>canceled authorized>captured "
-        "authorized>canceled authorized>unknown declined>captured canceled>captured",
+        (
+            "submitting>unknown submitting>requires_action submitting>authorized submitting>captured "
+            "submitting>declined submitting>canceled requires_action>unknown requires_action>authorized "
+            "requires_action>captured requires_action>declined requires_action>canceled unknown>requires_action "
+            "unknown>authorized unknown>captured unknown>declined unknown>canceled authorized>captured "
+            "authorized>canceled authorized>unknown declined>captured canceled>captured"
+        ),
     ),
     "points_hold": ("state", "active", "active>captured active>released"),
     "points_earning": ("state", "pending", "pending>confirmed pending>cancelled confirmed>cancelled"),
@@ -49,8 +53,10 @@ STATES = {
     "card_refund": (
         "state",
         "queued",
-        "queued>succeeded queued>failed queued>unknown unknown>succeeded unknown>failed failed>queued "
-        "failed>succeeded",
+        (
+            "queued>succeeded queued>failed queued>unknown unknown>succeeded unknown>failed failed>queued "
+            "failed>succeeded"
+        ),
     ),
     "order_refund": ("state", "running done", "running>done running>stuck stuck>running stuck>done"),
     "reconciliation_issue": ("state", "open", "open>auto_fixed open>resolved auto_fixed>open resolved>open"),
