@@ -1,8 +1,8 @@
 """A threaded HTTP/1.1 server for the sandbox processes: one process, one thread a connection.
 
-Why not Gunicorn: a sandbox that is killed with SIGKILL must be dead at once (a worker that outlives its master
-would go on answering for a second), withheld answers must not use up a pool of threads, and the fault tokens need
-the socket. Why not Werkzeug's server as it is: it closes every connection and waits 10 ms before it does.
+Why not Gunicorn: a sandbox that is killed with SIGKILL must be dead at once (a worker that outlives its
+master would go on answering for a second), withheld answers must not use up a pool of threads, and the fault
+tokens need the socket. Why not Werkzeug's server as it is: it closes every connection, 10 ms late.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 MAX_BODY = 1_000_000
 ABORT = "sandbox.abort"
-"""Environ key: a view sets it to "reset" (no answer, TCP reset) or "truncate" (half an answer, then a reset)."""
+"""Environ key that a view sets: "reset" (no answer, TCP reset) or "truncate" (half of one, then a reset)."""
 
 
 class Handler(WSGIRequestHandler):
-    """Keep-alive: reads the whole body before the app runs, so that the next request line is where it should be."""
+    """Keep-alive: the whole body is read before the app runs; the next request line is where it should be."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1
@@ -38,10 +38,11 @@ class Handler(WSGIRequestHandler):
         environ["wsgi.input"] = io.BytesIO(body)
         started: list[Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
             started[:] = [status, headers]
 
-        chunks: Any = self.server.app(environ, start_response)
+        app: Any = self.server.app
+        chunks = app(environ, start_response)
         try:
             payload = b"".join(chunks)
         finally:
@@ -60,7 +61,9 @@ class Handler(WSGIRequestHandler):
             return None
         return self.rfile.read(int(length))
 
-    def _send(self, status: str, headers: list[tuple[str, str]], payload: bytes, truncate: bool = False) -> None:
+    def _send(
+        self, status: str, headers: list[tuple[str, str]], payload: bytes, truncate: bool = False
+    ) -> None:
         code, reason = status.split(" ", 1)
         self.send_response(int(code), reason)
         for name, value in headers:
@@ -94,12 +97,12 @@ class Server(ThreadedWSGIServer):
 
 
 def serve(app: Any, port: int, label: str, on_bound: Callable[[], None]) -> None:
-    """Serve on 127.0.0.1 (port 0: a free one) until SIGTERM or Ctrl-C; exits with status 1 if the port is taken.
+    """Serve on 127.0.0.1 (port 0: a free one) until SIGTERM or Ctrl-C; exits with 1 if the port is taken.
 
     `on_bound` runs once the port is ours: the port is what keeps two processes off the same data.
     """
     server = Server("127.0.0.1", port, app, Handler)
-    # Withheld answers sleep in threads; there is nothing to save on the way out, every answer was committed first.
+    # Withheld answers sleep in threads; nothing is left to save, every answer was committed first.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     on_bound()
     print(f"{label} on http://127.0.0.1:{server.port}", flush=True)

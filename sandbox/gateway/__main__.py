@@ -26,8 +26,12 @@ def arguments() -> argparse.Namespace:
         default=env.get("SANDBOX_WEBHOOK_SECRET"),
         help="SANDBOX_WEBHOOK_SECRET; two, separated by a comma, while one replaces the other",
     )
-    parser.add_argument("--webhook-url", default=env.get("SANDBOX_WEBHOOK_URL", ""), help="SANDBOX_WEBHOOK_URL")
-    parser.add_argument("--public-url", default="", help="where browsers reach the hosted pages; default: as called")
+    parser.add_argument(
+        "--webhook-url", default=env.get("SANDBOX_WEBHOOK_URL", ""), help="SANDBOX_WEBHOOK_URL"
+    )
+    parser.add_argument(
+        "--public-url", default="", help="where browsers reach the hosted pages; default: as called"
+    )
     return parser.parse_args()
 
 
@@ -45,7 +49,7 @@ def seed_of(folder: Path, wanted: str | None) -> str:
 def main() -> None:
     given = arguments()
     if not given.key or not given.webhook_secret:
-        sys.exit("sandbox gateway: set SANDBOX_GATEWAY_KEY and SANDBOX_WEBHOOK_SECRET, or --key and --webhook-secret")
+        sys.exit("sandbox gateway: set SANDBOX_GATEWAY_KEY and SANDBOX_WEBHOOK_SECRET (or the flags)")
     bank = Bank(
         Store(given.data, seed_of(given.data, given.seed)),
         key=given.key,

@@ -55,7 +55,7 @@ def list_of(kind: str) -> Response:
     after = whole_number(request.args, "after", 0, 0, 2**62)
     limit = whole_number(request.args, "limit", 50, 1, 200)
     since = {name: moment(name) for name in ("created_since", "updated_since")}
-    docs = bank().list(kind, after=after, limit=limit + 1, **since)
+    docs = bank().changed(kind, after=after, limit=limit + 1, **since)
     page = docs[:limit]
     return reply(
         200,
@@ -104,7 +104,9 @@ def cancel_payment_by_key(key: str) -> Response:
 @bp.post("/payments/<payment_id>/capture")
 def capture_payment(payment_id: str) -> Response:
     amount = read_amount(json_body())
-    return money_request(payment_id, lambda: None, None, lambda: (200, bank().payments.capture(payment_id, amount)))
+    return money_request(
+        payment_id, lambda: None, None, lambda: (200, bank().payments.capture(payment_id, amount))
+    )
 
 
 @bp.post("/payments/<payment_id>/refunds")
@@ -127,7 +129,9 @@ def create_refund(payment_id: str) -> Response:
 def list_payment_refunds(payment_id: str) -> Response:
     bank().payments.get(payment_id)
     docs = bank().children(payment_id, "refund")
-    return reply(200, {"object": "list", "data": [public(doc) for doc in docs], "has_more": False, "next": None})
+    return reply(
+        200, {"object": "list", "data": [public(doc) for doc in docs], "has_more": False, "next": None}
+    )
 
 
 @bp.get("/refunds/<refund_id>")
@@ -153,7 +157,9 @@ def save_card(customer: str) -> Response:
 @bp.get("/customers/<customer>/cards")
 def list_cards(customer: str) -> Response:
     docs = bank().children(customer, "card")
-    return reply(200, {"object": "list", "data": [public(doc) for doc in docs], "has_more": False, "next": None})
+    return reply(
+        200, {"object": "list", "data": [public(doc) for doc in docs], "has_more": False, "next": None}
+    )
 
 
 @bp.delete("/customers/<customer>/cards/<card_id>")

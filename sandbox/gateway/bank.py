@@ -16,7 +16,7 @@ from sandbox.gateway.settings import Settings
 from sandbox.gateway.store import Store, rfc3339
 
 FEE_BASIS_POINTS = 290
-"""What the report says the gateway keeps of a captured payment: 2.9 %, rounded half up; refunds do not return it."""
+"""The gateway's fee in the report: 2.9 % of what is captured, rounded half up; refunds do not return it."""
 
 
 class Bank:
@@ -35,14 +35,19 @@ class Bank:
         }
         self.delivery = Delivery(store, self.settings, actions)
 
-    def list(
+    def changed(
         self, kind: str, *, after: int, limit: int, created_since: float = 0, updated_since: float = 0
     ) -> list[dict[str, Any]]:
         """Documents of one kind whose sequence is above `after`, in the order of their last change."""
         rows = self.store.all(
             "SELECT doc FROM objects WHERE kind = ? AND sequence > ? AND created >= ? AND updated >= ? "
-            "ORDER BY sequence LIMIT ?", kind, after, created_since, updated_since, limit,
-        )  # fmt: skip
+            "ORDER BY sequence LIMIT ?",
+            kind,
+            after,
+            created_since,
+            updated_since,
+            limit,
+        )
         return [json.loads(row["doc"]) for row in rows]
 
     def children(self, parent: str, kind: str) -> list[dict[str, Any]]:
@@ -52,16 +57,20 @@ class Bank:
         )
         return [json.loads(row["doc"]) for row in rows]
 
-    # saved cards ----------------------------------------------------------------------------------------------
+    # saved cards
     def save_card(self, customer: str, token: str) -> dict[str, Any]:
-        """Returns the saved card: its id is good as a `payment_token`. Raises ApiError for an unknown token."""
+        """The saved card; its id is good as a `payment_token`. Raises ApiError for an unknown token."""
         if token not in TOKENS:
             raise invalid("payment_token", "unknown token")
         number = len(self.children(customer, "card")) + 1
         card = {
-            "id": self.store.derive("card", f"{customer}:{token}:{number}"), "object": "card", "customer": customer,
-            "brand": TOKENS[token].brand, "last4": TOKENS[token].last4, "inner": {"token": token},
-        }  # fmt: skip
+            "id": self.store.derive("card", f"{customer}:{token}:{number}"),
+            "object": "card",
+            "customer": customer,
+            "brand": TOKENS[token].brand,
+            "last4": TOKENS[token].last4,
+            "inner": {"token": token},
+        }
         with self.store.transaction():
             self.store.execute("DELETE FROM objects WHERE id = ?", card["id"])
             self.store.insert(card, key=None, parent=customer, fingerprint=None)
@@ -75,14 +84,15 @@ class Bank:
             if found.rowcount == 0:
                 raise not_found("card")
 
-    # settlement -----------------------------------------------------------------------------------------------
+    # settlement
     def report(self, day: date) -> dict[str, Any]:
-        """What was booked on that day (UTC): captures, refunds, lost disputes; amounts signed, in minor units."""
+        """What was booked on that day (UTC): captures, refunds, lost disputes; signed minor units."""
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
         rows = self.store.all(
             "SELECT doc, booked FROM objects WHERE booked >= ? AND booked < ? ORDER BY booked, sequence",
-            start.timestamp(), (start + timedelta(days=1)).timestamp(),
-        )  # fmt: skip
+            start.timestamp(),
+            (start + timedelta(days=1)).timestamp(),
+        )
         booked = [self._report_row(json.loads(row["doc"]), row["booked"]) for row in rows]
         totals: dict[str, dict[str, int]] = {}
         for row in booked:
@@ -96,7 +106,14 @@ class Bank:
         amount = doc["amount_captured"] if doc is payment else -doc["amount"]
         fee = (amount * FEE_BASIS_POINTS + 5000) // 10000 if doc is payment else 0
         return {
-            "type": doc["object"], "id": doc["id"], "payment": payment["id"], "reference": payment["reference"],
-            "idempotency_key": doc.get("idempotency_key"), "currency": doc["currency"], "amount": amount, "fee": fee,
-            "net": amount - fee, "booked_at": rfc3339(booked),
-        }  # fmt: skip
+            "type": doc["object"],
+            "id": doc["id"],
+            "payment": payment["id"],
+            "reference": payment["reference"],
+            "idempotency_key": doc.get("idempotency_key"),
+            "currency": doc["currency"],
+            "amount": amount,
+            "fee": fee,
+            "net": amount - fee,
+            "booked_at": rfc3339(booked),
+        }

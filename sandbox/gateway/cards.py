@@ -1,7 +1,7 @@
 """Test tokens and test card numbers, as data: what the bank will say, and what will go wrong on the way.
 
-Names and numbers follow Stripe's test mode (docs.stripe.com/testing), so that one mobile app runs against both;
-`pm_sandbox_*` are ours.
+Names and numbers follow Stripe's test mode (docs.stripe.com/testing), so that one mobile app runs against
+both; `pm_sandbox_*` are ours.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """`outcome`: captured | declined | requires_action | processing. `answer`: see `faults.ANSWERS`, "plain" = told at
-    once, "hidden" = the answer says processing although the truth is decided. `webhooks`: see `faults.WEBHOOKS`.
-    `late_capture`: the status after which the money is taken all the same. `refunds`: how refunds of it end.
-    `extra`: minor units that are charged beyond what was asked (a gateway that is wrong)."""
+    """`outcome`: captured | declined | requires_action | processing.
+
+    `answer`: one of `settings.ANSWERS`; "plain": told at once; "hidden": says processing, yet all is decided.
+    `webhooks`: "send" or one of `settings.WEBHOOKS`. `late_capture`: the status after which money is taken
+    all the same. `refunds`: how refunds of it end. `extra`: minor units charged beyond what was asked.
+    """
 
     outcome: str = "captured"
     decline_code: str | None = None

@@ -23,7 +23,10 @@ bp = Blueprint("control", __name__)
 
 @bp.before_request
 def same_site() -> None:
-    if request.method != "GET" and request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+    if request.method != "GET" and request.headers.get("Sec-Fetch-Site", "none") not in (
+        "none",
+        "same-origin",
+    ):
         raise ApiError(403, "forbidden", "cross_site", "Only from the control page itself.")
 
 
@@ -36,11 +39,19 @@ def explain(error: ApiError) -> Response | tuple[str, int]:
 
 def state() -> dict[str, Any]:
     settings = bank().settings
-    counts = {row["state"]: row["n"] for row in bank().store.all(
-        "SELECT state, count(*) AS n FROM deliveries GROUP BY state")}  # fmt: skip
+    counts = {
+        row["state"]: row["n"]
+        for row in bank().store.all("SELECT state, count(*) AS n FROM deliveries GROUP BY state")
+    }
     webhooks = {**settings.webhooks, "secrets": len(settings.webhooks["secrets"])}
-    return {"seed": bank().store.seed, "tuning": settings.tuning, "faults": settings.faults, "dead": settings.dead,
-            "webhooks": webhooks, "deliveries": counts}  # fmt: skip
+    return {
+        "seed": bank().store.seed,
+        "tuning": settings.tuning,
+        "faults": settings.faults,
+        "dead": settings.dead,
+        "webhooks": webhooks,
+        "deliveries": counts,
+    }
 
 
 @bp.get("/control")
@@ -154,7 +165,7 @@ def close_dispute(dispute_id: str, outcome: str) -> Response:
     return reply(200, bank().refunds.close_dispute(dispute_id, outcome))
 
 
-# the page ---------------------------------------------------------------------------------------------------------
+# the page
 @bp.get("/")
 def page() -> str:
     rows = bank().store.all("SELECT doc FROM objects WHERE kind = 'payment' ORDER BY sequence DESC LIMIT 50")
@@ -181,8 +192,12 @@ def page_action() -> AnyResponse:
     elif subject == "flush":
         eventlog.flush(bank(), None, action)
     elif subject == "fault":
-        settings.set_fault(form["fault"], probability=_number(form["probability"]), count=int(_number(form["next"])),
-                           on=form["on"])  # fmt: skip
+        settings.set_fault(
+            form["fault"],
+            probability=_number(form["probability"]),
+            count=int(_number(form["next"])),
+            on=form["on"],
+        )
     elif subject == "tuning":
         settings.tune({name: _number(form[name]) for name in TUNING if name in form})
     elif subject == "mode":

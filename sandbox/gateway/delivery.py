@@ -1,4 +1,4 @@
-"""The background: sends webhooks (at least once, retried with backoff, restartable) and does what is due later."""
+"""The background: sends webhooks (at least once, with backoff, restartable) and does what is due later."""
 
 from __future__ import annotations
 
@@ -50,13 +50,17 @@ class Delivery:
         if room <= 0 or self._settings.dead or not self._settings.webhooks["url"]:
             return []
         rows = self._store.all(
-            "SELECT id FROM deliveries WHERE state = 'pending' AND due <= ? ORDER BY due LIMIT ?", now(), BATCH
+            "SELECT id FROM deliveries WHERE state = 'pending' AND due <= ? ORDER BY due LIMIT ?",
+            now(),
+            BATCH,
         )
         return [row for row in rows if row["id"] not in self._under_way][:room]
 
     def _seconds_until_next(self) -> float:
         rows = self._store.all("SELECT min(due) AS due FROM timers")
-        rows += self._store.all("SELECT min(due) AS due FROM deliveries WHERE state = 'pending' AND due > ?", now())
+        rows += self._store.all(
+            "SELECT min(due) AS due FROM deliveries WHERE state = 'pending' AND due > ?", now()
+        )
         dues = [row["due"] for row in rows if row["due"] is not None]
         return max(0.0, min(dues) - now()) if dues else 5.0
 
@@ -98,20 +102,40 @@ class Delivery:
             self._store.execute("BEGIN IMMEDIATE")
             self._store.execute(
                 "UPDATE deliveries SET state = ?, due = ?, attempts = ? WHERE id = ? AND state != 'dropped'",
-                state, due, attempts, delivery_id,
-            )  # fmt: skip
+                state,
+                due,
+                attempts,
+                delivery_id,
+            )
             self._store.execute(
                 "INSERT INTO attempts(delivery, at, status, error, milliseconds) VALUES (?, ?, ?, ?, ?)",
-                delivery_id, started, status, error, spent,
-            )  # fmt: skip
+                delivery_id,
+                started,
+                status,
+                error,
+                spent,
+            )
             self._store.execute("COMMIT")
-        return {"delivery": delivery_id, "event": row["event"], "status": status, "error": error, "state": state,
-                "at": rfc3339(started), "milliseconds": spent}  # fmt: skip
+        return {
+            "delivery": delivery_id,
+            "event": row["event"],
+            "status": status,
+            "error": error,
+            "state": state,
+            "at": rfc3339(started),
+            "milliseconds": spent,
+        }
 
     def _post(self, body: bytes, flaw: str | None) -> tuple[int | None, str | None]:
         secrets = self._settings.webhooks["secrets"]
-        header = signature_header(body, ["not-the-secret"] if flaw == "bad_signature" else secrets, int(now()))
-        headers = {"Content-Type": "application/json", "Sandbox-Signature": header, "User-Agent": "sandbox-gateway"}
+        header = signature_header(
+            body, ["not-the-secret"] if flaw == "bad_signature" else secrets, int(now())
+        )
+        headers = {
+            "Content-Type": "application/json",
+            "Sandbox-Signature": header,
+            "User-Agent": "sandbox-gateway",
+        }
         try:
             reply = self._pool.request(
                 "POST",

@@ -1,4 +1,4 @@
-"""Webhook events: written in the same transaction as the change that they tell of, with their planned deliveries."""
+"""Webhook events: written, with their planned deliveries, in the transaction of the change they tell of."""
 
 from __future__ import annotations
 
@@ -28,10 +28,18 @@ class Events:
         self._store, self._settings = store, settings
 
     def emit(
-        self, kind: str, payment: dict[str, Any], *, fate: str = "send", wait: float = 0, **more: dict[str, Any]
+        self,
+        kind: str,
+        payment: dict[str, Any],
+        *,
+        fate: str = "send",
+        wait: float = 0,
+        **more: dict[str, Any],
     ) -> None:
-        """Record `kind` for `payment` (and `refund=` or `dispute=`). `wait`: seconds on top of the usual delay."""
-        what = more["refund"]["id"] if "refund" in more else more["dispute"]["id"] if "dispute" in more else ""
+        """Record `kind` for `payment` (and `refund=`, `dispute=`); `wait`: seconds on top of the usual."""
+        what = (
+            more["refund"]["id"] if "refund" in more else more["dispute"]["id"] if "dispute" in more else ""
+        )
         page = payment["next_action"]["url"].split("/")[-2] if payment["next_action"] else ""
         event_id = self._store.derive("evt", f"{payment['id']}:{kind}:{what}{page}")
         data = {name: public(doc) for name, doc in {"payment": payment, **more}.items()}
@@ -39,8 +47,12 @@ class Events:
         body = {"id": event_id, "type": kind, "created_at": rfc3339(created), "data": data}
         self._store.execute(
             "INSERT INTO events(id, type, payment, created, body) VALUES (?, ?, ?, ?, ?)",
-            event_id, kind, payment["id"], created, json.dumps(body, separators=(",", ":")),
-        )  # fmt: skip
+            event_id,
+            kind,
+            payment["id"],
+            created,
+            json.dumps(body, separators=(",", ":")),
+        )
         if fate == "send":
             fate = self._settings.pick_webhook(event_id) or "send"
         self._plan(event_id, fate, created + self._settings.tuning["webhook_delay_seconds"] + wait)

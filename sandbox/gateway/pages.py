@@ -1,4 +1,4 @@
-"""What the shopper meets: the hosted payment page and the 3-D Secure challenge. Plain forms, no JavaScript."""
+"""What the shopper meets: the hosted payment page and the 3-D Secure challenge; forms without JavaScript."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from sandbox.gateway.cards import NUMBERS
 from sandbox.gateway.errors import ApiError
-from sandbox.gateway.payments import OPEN
+from sandbox.gateway.moves import OPEN
 from sandbox.gateway.wire import bank
 
 bp = Blueprint("pages", __name__)

@@ -7,7 +7,8 @@ from typing import Any
 
 from sandbox.gateway.errors import conflict, not_found
 from sandbox.gateway.events import Events, public
-from sandbox.gateway.payments import Answer, Payments, card_of, mismatch
+from sandbox.gateway.moves import card_of
+from sandbox.gateway.payments import Answer, Payments, mismatch
 from sandbox.gateway.store import Store, now
 
 
@@ -54,14 +55,20 @@ class Refunds:
             left = payment["amount_captured"] - payment["amount_refunded"]
             wanted = left if amount is None else amount
             if payment["status"] != "captured":
-                raise conflict("payment_not_captured", "Only a captured payment can be refunded.", public(payment))
+                raise conflict("payment_not_captured", "A refund needs a captured payment.", public(payment))
             if wanted > left or wanted < 1:
                 raise conflict("refund_exceeds_captured", f"Only {left} can be refunded.", public(payment))
             refund = {
-                "id": self._store.derive("re", key), "object": "refund", "status": "pending", "payment": payment_id,
-                "amount": wanted, "currency": payment["currency"], "reason": reason, "idempotency_key": key,
+                "id": self._store.derive("re", key),
+                "object": "refund",
+                "status": "pending",
+                "payment": payment_id,
+                "amount": wanted,
+                "currency": payment["currency"],
+                "reason": reason,
+                "idempotency_key": key,
                 "failure_code": None,
-            }  # fmt: skip
+            }
             payment["amount_refunded"] += wanted
             self._store.insert(refund, key=key, parent=payment_id, fingerprint=fingerprint)
             self._finish(refund, payment, card_of(payment).refunds)
@@ -73,7 +80,7 @@ class Refunds:
         self._store.save(payment)
         if outcome == "pending":
             self._events.emit("refund.pending", payment, refund=refund)
-            self._payments.schedule("refund", refund["id"])
+            self._payments.moves.schedule("refund", refund["id"])
             return
         refund["status"] = outcome
         if outcome == "failed":
@@ -101,10 +108,14 @@ class Refunds:
             if payment["status"] != "captured" or payment["disputed"]:
                 raise conflict("payment_not_disputable", "Only a captured payment, once.", public(payment))
             dispute = {
-                "id": self._store.derive("dp", payment_id), "object": "dispute", "status": "open",
-                "payment": payment_id, "amount": payment["amount_captured"] - payment["amount_refunded"],
-                "currency": payment["currency"], "reason": reason,
-            }  # fmt: skip
+                "id": self._store.derive("dp", payment_id),
+                "object": "dispute",
+                "status": "open",
+                "payment": payment_id,
+                "amount": payment["amount_captured"] - payment["amount_refunded"],
+                "currency": payment["currency"],
+                "reason": reason,
+            }
             payment["disputed"] = True
             self._store.save(payment)
             self._store.insert(dispute, key=None, parent=payment_id, fingerprint=None)

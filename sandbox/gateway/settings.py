@@ -1,7 +1,8 @@
-"""What the control API can change, kept in the store so that a restart goes on with it, and the choice of faults.
+"""What the control API can change, kept in the store so that a restart goes on with it; the choice of faults.
 
-A fault strikes the next N matching requests, or each with a probability that depends on the seed, the request's key
-and how often that key was seen: the same seed and the same requests meet the same faults, in whatever order.
+A fault strikes the next N matching requests, or each with a probability drawn from the seed, the key of the
+request and how often that was seen: the same seed and the same requests meet the same faults, in whatever
+order.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Settings:
         self.webhooks |= {"url": url, "secrets": secrets}
 
     def tune(self, changes: dict[str, Any]) -> None:
-        """Seconds and milliseconds. Raises ApiError for an unknown name or a value that is not a number >= 0."""
+        """Seconds and milliseconds. Raises ApiError for an unknown name or a value below 0."""
         for name, value in changes.items():
             if name not in TUNING:
                 raise invalid(name, f"must be one of {', '.join(TUNING)}")
@@ -58,13 +59,17 @@ class Settings:
         self.tuning |= changes
         self._store.set_setting("tuning", self.tuning)
 
-    def set_fault(self, name: str, *, probability: float = 0, count: int = 0, on: str = "writes") -> None:
+    def set_fault(self, name: str, *, probability: Any = 0, count: Any = 0, on: str = "writes") -> None:
         """`count` 0 and `probability` 0 switch it off. Raises ApiError."""
         if name not in FAULTS:
             raise invalid("fault", f"must be one of {', '.join(FAULTS)}")
-        if isinstance(probability, bool) or not isinstance(probability, int | float) or not 0 <= probability <= 1:
+        if (
+            isinstance(probability, bool)
+            or not isinstance(probability, int | float)
+            or not 0 <= probability <= 1
+        ):
             raise invalid("probability", "must be a number from 0 to 1")
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        if count < 0:
             raise invalid("next", "must be a whole number of 0 or more")
         if on not in ("writes", "reads", "any"):
             raise invalid("on", "must be writes, reads or any")

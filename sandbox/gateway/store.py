@@ -1,9 +1,9 @@
 """SQLite storage: every acknowledged change is committed first, and survives a SIGKILL of this process.
 
-Objects are JSON documents with the few columns that are searched by. One connection, one writer: with everything
-under one lock a second request with the same key waits for the first, and sequences have no holes that fill later.
-`synchronous=NORMAL` in WAL mode writes to the operating system at each commit (a killed process loses nothing) and
-skips the fsync that only a power cut would need.
+Objects are JSON documents with the few columns that are searched by. One connection, one writer: under one
+lock a second request with the same key waits for the first, and sequences have no holes that fill later. In
+WAL mode `synchronous=NORMAL` writes to the operating system at each commit (a killed process loses nothing)
+and skips the fsync that only a power cut would need.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from typing import Any
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS objects(
-  id TEXT PRIMARY KEY, kind TEXT NOT NULL, key TEXT, parent TEXT, sequence INTEGER NOT NULL, created REAL NOT NULL,
-  updated REAL NOT NULL, booked REAL, fingerprint TEXT, answer TEXT, doc TEXT NOT NULL);
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL, key TEXT, parent TEXT, sequence INTEGER NOT NULL,
+  created REAL NOT NULL, updated REAL NOT NULL, booked REAL, fingerprint TEXT, answer TEXT,
+  doc TEXT NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS object_key ON objects(kind, key) WHERE key IS NOT NULL;
 CREATE UNIQUE INDEX IF NOT EXISTS object_sequence ON objects(kind, sequence);
 CREATE INDEX IF NOT EXISTS object_booked ON objects(booked) WHERE booked IS NOT NULL;
 CREATE INDEX IF NOT EXISTS object_parent ON objects(parent, kind) WHERE parent IS NOT NULL;
 CREATE TABLE IF NOT EXISTS events(
-  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, payment TEXT, created REAL NOT NULL,
-  body TEXT NOT NULL);
+  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, payment TEXT,
+  created REAL NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS event_payment ON events(payment);
 CREATE TABLE IF NOT EXISTS deliveries(
   id INTEGER PRIMARY KEY, event TEXT NOT NULL, state TEXT NOT NULL, flaw TEXT, due REAL NOT NULL,
@@ -37,12 +38,13 @@ CREATE TABLE IF NOT EXISTS deliveries(
 CREATE INDEX IF NOT EXISTS delivery_open ON deliveries(state, due) WHERE state IN ('pending', 'held');
 CREATE INDEX IF NOT EXISTS delivery_event ON deliveries(event);
 CREATE TABLE IF NOT EXISTS attempts(
-  id INTEGER PRIMARY KEY, delivery INTEGER NOT NULL, at REAL NOT NULL, status INTEGER, error TEXT, milliseconds REAL);
+  id INTEGER PRIMARY KEY, delivery INTEGER NOT NULL, at REAL NOT NULL, status INTEGER, error TEXT,
+  milliseconds REAL);
 CREATE INDEX IF NOT EXISTS attempt_delivery ON attempts(delivery);
-CREATE TABLE IF NOT EXISTS timers(id INTEGER PRIMARY KEY, due REAL NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS timers(
+  id INTEGER PRIMARY KEY, due REAL NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS timer_due ON timers(due);
 """
-TABLES = ("objects", "events", "deliveries", "attempts", "timers")
 
 
 def now() -> float:
@@ -98,32 +100,46 @@ class Store:
             return self.db.execute(sql, values).fetchone()
 
     def derive(self, prefix: str, name: str) -> str:
-        """An id that depends on the seed and the name only: the same history makes the same ids in any order."""
+        """An id of the seed and the name alone: the same history makes the same ids in any order."""
         return f"{prefix}_{hashlib.sha256(f'{self.seed}:{prefix}:{name}'.encode()).hexdigest()[:24]}"
 
     def chance(self, name: str) -> float:
         """A number in [0, 1) that depends on the seed and the name only."""
         return int(hashlib.sha256(f"{self.seed}:chance:{name}".encode()).hexdigest()[:13], 16) / 16**13
 
-    # documents ------------------------------------------------------------------------------------------------
-    def insert(self, doc: dict[str, Any], *, key: str | None, parent: str | None, fingerprint: str | None) -> None:
+    # documents
+    def insert(
+        self, doc: dict[str, Any], *, key: str | None, parent: str | None, fingerprint: str | None
+    ) -> None:
         created = now()
         doc["created_at"] = rfc3339(created)
         self._stamp(doc, created)
         self.execute(
             "INSERT INTO objects(id, kind, key, parent, sequence, created, updated, fingerprint, doc) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            doc["id"], doc["object"], key, parent, self.sequence, created, created, fingerprint, _dump(doc),
-        )  # fmt: skip
+            doc["id"],
+            doc["object"],
+            key,
+            parent,
+            self.sequence,
+            created,
+            created,
+            fingerprint,
+            _dump(doc),
+        )
 
     def save(self, doc: dict[str, Any], booked: float | None = None) -> None:
         """Write the document with the next sequence number: a walk over the list meets it again."""
         updated = now()
         self._stamp(doc, updated)
         self.execute(
-            "UPDATE objects SET sequence = ?, updated = ?, booked = coalesce(?, booked), doc = ? WHERE id = ?",
-            self.sequence, updated, booked, _dump(doc), doc["id"],
-        )  # fmt: skip
+            "UPDATE objects SET sequence = ?, updated = ?, booked = ifnull(?, booked), doc = ? WHERE id = ?",
+            self.sequence,
+            updated,
+            booked,
+            _dump(doc),
+            doc["id"],
+        )
 
     def _stamp(self, doc: dict[str, Any], updated: float) -> None:
         self.sequence += 1
@@ -140,7 +156,7 @@ class Store:
     def remember_answer(self, object_id: str, status: int, body: dict[str, Any]) -> None:
         self.execute("UPDATE objects SET answer = ? WHERE id = ?", json.dumps([status, body]), object_id)
 
-    # settings -------------------------------------------------------------------------------------------------
+    # settings
     def setting(self, name: str, default: Any) -> Any:
         row = self.one("SELECT value FROM settings WHERE name = ?", name)
         return json.loads(row["value"]) if row else default
@@ -151,5 +167,8 @@ class Store:
     def clear(self) -> None:
         """Forget every object, event and timer. Sequence numbers go on: an old cursor skips no new row."""
         with self.transaction():
-            for table in TABLES:
-                self.execute(f"DELETE FROM {table}")
+            self.execute("DELETE FROM objects")
+            self.execute("DELETE FROM events")
+            self.execute("DELETE FROM deliveries")
+            self.execute("DELETE FROM attempts")
+            self.execute("DELETE FROM timers")

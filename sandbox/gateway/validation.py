@@ -12,8 +12,15 @@ from sandbox.gateway.errors import invalid
 MOST = 10**12
 """The largest amount, in minor units."""
 PAYMENT_FIELDS = {
-    "amount", "currency", "reference", "payment_token", "method", "return_url", "capture", "metadata"
-}  # fmt: skip
+    "amount",
+    "currency",
+    "reference",
+    "payment_token",
+    "method",
+    "return_url",
+    "capture",
+    "metadata",
+}
 
 
 def known(body: Mapping[str, Any], fields: set[str]) -> None:
@@ -37,7 +44,10 @@ def read_payment(body: dict[str, Any]) -> dict[str, Any]:
         raise invalid("currency", "must be three capital letters")
     if not 1 <= len(_text(body, "reference")) <= 200:
         raise invalid("reference", "must be 1 to 200 characters")
-    if (body.get("method") == "hosted") == ("payment_token" in body) or body.get("method") not in (None, "hosted"):
+    if (body.get("method") == "hosted") == ("payment_token" in body) or body.get("method") not in (
+        None,
+        "hosted",
+    ):
         raise invalid("payment_token", 'send either payment_token or method "hosted"')
     if "payment_token" in body:
         _text(body, "payment_token")

@@ -57,7 +57,7 @@ def guard() -> Response | None:
 
 
 def strike_before(fault: str) -> Response | None:
-    """The faults that come before anything is done; None: go on (after the wait, if it is a delayed request)."""
+    """The faults that come before anything is done; None: go on (when a delayed request has waited)."""
     if fault == "rate_limited":
         raise ApiError(429, "rate_limit", "rate_limited", "Too many requests; send the same again later.")
     if fault == "error_500":

@@ -1,0 +1,1 @@
+"""The development mailbox: takes every mail by SMTP, sends none on, and shows them."""
