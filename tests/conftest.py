@@ -84,7 +84,7 @@ def app(database: services.Endpoints) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def context(app: Flask) -> Iterator[None]:
+def app_context(app: Flask) -> Iterator[None]:
     """An application context around a test that calls services directly."""
     with app.app_context():
         yield

@@ -1,0 +1,1 @@
+"""Verbs of the points ledger, one job a module. None of them commits."""

@@ -1,0 +1,51 @@
+"""Customers and staff."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import insert
+
+from app.accounts.models import Customer
+from app.kernel import clock, ids
+from app.kernel.actor import Actor, system
+from app.kernel.database import session, transaction
+from app.rewards.service import grants
+
+
+def make_customer(*, points: int = 0, role: str = "customer", name: str = "Test Person") -> uuid.UUID:
+    """A committed customer with `points` spendable points that never expire; its id."""
+    customer_id = ids.uuid7()
+    with transaction():
+        session().execute(
+            insert(Customer).values(
+                id=customer_id,
+                email=f"{customer_id.hex}@example.test",
+                name=name,
+                password_hash="!",
+                role=role,
+                created_at=clock.now(),
+            )
+        )
+        if points:
+            give_points(customer_id, points)
+    return customer_id
+
+
+def give_points(customer_id: uuid.UUID, points: int, *, expires_at=None) -> uuid.UUID:
+    """Credit inside the caller's transaction; the ledger transaction's id."""
+    return grants.credit(
+        customer_id=customer_id,
+        points=points,
+        idem_key=f"test:{uuid.uuid4()}",
+        ref_type="adjustment",
+        ref_id=str(uuid.uuid4()),
+        description="Given for a test",
+        expires_at=expires_at,
+        actor=system("test"),
+    )
+
+
+def actor_of(customer_id: uuid.UUID, *, role: str = "customer") -> Actor:
+    kind = "customer" if role == "customer" else "staff"
+    return Actor(kind=kind, id=customer_id, name=f"{kind}:{customer_id}", role=role)
