@@ -14,12 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 import psycopg
 from psycopg import sql
 
 from embedded import shelter
 from embedded.errors import CannotStart
+from embedded.processes import works_in
 from embedded.state import State, listening, locked
 
 Profile = Literal["run", "test"]
@@ -53,7 +53,8 @@ class Postgres:
         self._base, self._profile, self._state = base, profile, State(base)
         self._owner = shelter.account()
         self._bin = _binaries(self._owner)
-        self.home = self._find_home()
+        reachable = shelter.reachable(base, self._owner)
+        self.home = (base if reachable else shelter.place_for(base)) / "postgres"
         self.data, self.log = self.home / "data", self.home / "log"
 
     @property
@@ -70,6 +71,7 @@ class Postgres:
         """Answer with database and roles in place, whatever happened before; CannotStart if it cannot."""
         with locked(self._base, "postgres"):
             if not self.answers():
+                self._make_home()
                 self._make_cluster()
                 self._clear_stale_pid()
                 self._configure()
@@ -78,6 +80,8 @@ class Postgres:
 
     def stop(self) -> bool:
         """Stop the server (clients are cut off, nothing committed is lost); False when it was not running."""
+        if not self.data.exists():
+            return False
         with locked(self._base, "postgres"):
             return self._run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop").returncode == 0
 
@@ -96,15 +100,11 @@ class Postgres:
             return int((self.data / "postmaster.pid").read_text().splitlines()[0])
         return None
 
-    def _find_home(self) -> Path:
-        home = self._base / "postgres"
-        home.mkdir(parents=True, exist_ok=True)
-        if not shelter.reachable(home, self._owner):
-            home = shelter.open_place(self._base) / "postgres"
-            home.mkdir(exist_ok=True)
-        home.chmod(0o700)
-        shelter.give(home, self._owner)
-        return home
+    def _make_home(self) -> None:
+        if self.home.parent != self._base:
+            shelter.open_place(self._base)
+        self.home.mkdir(mode=0o700, exist_ok=True)
+        shelter.give(self.home, self._owner)
 
     def _url(self, role: str, database: str) -> str:
         secret, port = self._state.secret(f"postgres:{role}"), self._state.port("postgres")
@@ -112,7 +112,7 @@ class Postgres:
 
     def _connect(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
         url = self._url(SUPERUSER, database).replace("postgresql+psycopg", "postgresql")
-        return psycopg.connect(url, connect_timeout=5, autocommit=True)
+        return psycopg.connect(url, connect_timeout=2, autocommit=True)
 
     def _run(self, command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "LC_ALL": "C"}
@@ -169,13 +169,7 @@ class Postgres:
         )
 
     def _alive(self) -> bool:
-        """Whether any process of this cluster runs: each has the data directory as its working directory."""
-        data = os.path.realpath(self.data)
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if "postgres" in process.name() and process.cwd() == data:
-                    return True
-        return False
+        return works_in(self.data, "postgres")
 
     def _clear_stale_pid(self) -> None:
         # After a kill -9 and a reboot the number may belong to any program of the same user, and PostgreSQL

@@ -11,8 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from embedded.errors import CannotStart
+from embedded.processes import gone, works_in
 from embedded.state import State, listening, locked
 
 _SETTINGS = {
@@ -22,6 +25,7 @@ _SETTINGS = {
     "maxmemory": "256mb",
     "maxmemory-policy": "noeviction",
 }
+_NAME = "-server"  # redis-server, valkey-server
 _DURABLE = {"appendonly": "yes", "appendfsync": "everysec"}
 
 
@@ -40,21 +44,14 @@ class Redis:
     def start(self) -> None:
         """Answer on the port, whatever happened before; CannotStart if it cannot."""
         with locked(self._base, "redis"):
-            if self.answers():
-                return
-            if listening(self._state.port("redis")):
-                self._state.forget_port("redis")
-            self.home.mkdir(mode=0o700, exist_ok=True)
-            started = subprocess.run([str(_binary()), str(self._configure())], capture_output=True, text=True)
+            # One that is ours but does not answer is busy: a second one would write to the same files.
+            if not self.answers() and not works_in(self.home, _NAME):
+                self._launch()
             deadline = time.monotonic() + 30
-            while started.returncode == 0 and time.monotonic() < deadline:
-                if self.answers():
-                    return
+            while not self.answers():
+                if time.monotonic() > deadline:
+                    raise CannotStart(f"Redis runs and does not answer: see {self.home / 'log'}")
                 time.sleep(0.05)
-            log = self.home / "log"
-            said = log.read_text(errors="replace") if log.exists() else ""
-            last = (started.stderr + started.stdout + said).strip().splitlines()[-1:]
-            raise CannotStart(f"Redis did not start: {' '.join(last)} (whole log: {log})")
 
     def stop(self) -> bool:
         """Stop the server after it has written what it keeps; False when ours was not running."""
@@ -65,7 +62,7 @@ class Redis:
             with suppress(redis.RedisError):
                 self._client().shutdown()
             deadline = time.monotonic() + 20
-            while time.monotonic() < deadline and pid is not None and _runs(pid):
+            while time.monotonic() < deadline and pid is not None and not gone(pid):
                 time.sleep(0.02)
             return True
 
@@ -89,8 +86,21 @@ class Redis:
         if self.answers() and (pid := self.pid()) is not None:
             os.kill(pid, signal.SIGKILL)
 
+    def _launch(self) -> None:
+        if listening(self._state.port("redis")):
+            self._state.forget_port("redis")
+        self.home.mkdir(mode=0o700, exist_ok=True)
+        started = subprocess.run([str(_binary()), str(self._configure())], capture_output=True, text=True)
+        if started.returncode:
+            log = self.home / "log"
+            said = started.stderr + started.stdout + (log.read_text(errors="replace") if log.exists() else "")
+            last = " ".join(said.strip().splitlines()[-1:])
+            raise CannotStart(f"Redis did not start: {last} (whole log: {log})")
+
     def _client(self) -> redis.Redis:
-        return redis.Redis.from_url(self.url, socket_timeout=5, decode_responses=True)
+        # No retries: whether it answers now is the question, and the client would pause between them.
+        never = Retry(NoBackoff(), 0)
+        return redis.Redis.from_url(self.url, socket_timeout=2, decode_responses=True, retry=never)
 
     def _configure(self) -> Path:
         file = self.home / "redis.conf"
@@ -104,14 +114,6 @@ class Redis:
         }
         file.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
         return file
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _binary() -> Path:

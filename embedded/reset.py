@@ -12,9 +12,9 @@ from pathlib import Path
 
 from embedded import services, shelter
 from embedded.errors import CannotStart
+from embedded.processes import kill_marked
 from embedded.services import BASES
 from embedded.state import holder
-from embedded.supervisor import kill_marked
 
 PATIENCE = 60.0
 

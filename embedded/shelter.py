@@ -96,3 +96,12 @@ def readable_copy(package: Path, parts: tuple[str, ...]) -> Path:
             )
     draft.rename(done)
     return done
+
+
+def discard(path: Path) -> bool:
+    """Delete the stand-in of `path`; False when there was none."""
+    place = place_for(path)
+    if not place.exists():
+        return False
+    shutil.rmtree(place)
+    return True

@@ -14,9 +14,10 @@ from pathlib import Path
 from embedded import services
 from embedded.errors import CannotStart
 from embedded.postgres import Profile
+from embedded.processes import MARK, kill_marked
 from embedded.services import ROOT, Endpoints
 from embedded.state import State, listening, locked
-from embedded.supervisor import MARK, Command, Say, Supervised, Supervisor, kill_marked
+from embedded.supervisor import Command, Say, Supervised, Supervisor
 
 READY_SECONDS = 60.0
 # Everything that is told to a process about its surroundings; the rest of the environment is handed through.

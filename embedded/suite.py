@@ -12,14 +12,15 @@ from embedded import browser, services
 from embedded.errors import CannotStart
 from embedded.services import BASES, ROOT
 
+_WALLS = "from importlinter.cli import lint_imports_command as lint; lint(['--no-logo'])"
 CHECKS = (
-    ("lint", "ruff", "check", "."),
-    ("format", "ruff", "format", "--check", "--quiet", "."),
-    ("types", "mypy"),
-    ("walls", "importlinter.cli", "lint"),
+    ("lint", "-m", "ruff", "check", "."),
+    ("format", "-m", "ruff", "format", "--check", "--quiet", "."),
+    ("types", "-m", "mypy"),
+    ("walls", "-c", _WALLS),
 )
 # Two workers for two cores; one file stays on one worker, because whole stacks are started once a file.
-PYTEST = ("pytest", "-n", "2", "--dist", "loadfile")
+PYTEST = ("-m", "pytest", "-n", "2", "--dist", "loadfile")
 
 
 def main(target: str) -> int:
@@ -41,7 +42,7 @@ def check() -> int:
     failed = []
     for name, *command in CHECKS:
         print(f"-- {name}", flush=True)
-        if _module(*command):
+        if _python(*command):
             failed.append(name)
     if failed:
         print(f"make check: {', '.join(failed)} failed", file=sys.stderr)
@@ -53,15 +54,15 @@ def test(*paths: str) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         os.environ.update(services.start(BASES["test"], profile="test").environment())
-        return _module(*PYTEST, *paths)
+        return _python(*PYTEST, *paths)
     except KeyboardInterrupt:
         return 130
     finally:
         services.stop(BASES["test"], profile="test")
 
 
-def _module(*words: str) -> int:
-    return subprocess.call([sys.executable, "-m", *words], cwd=ROOT, stdin=subprocess.DEVNULL)
+def _python(*words: str) -> int:
+    return subprocess.call([sys.executable, *words], cwd=ROOT, stdin=subprocess.DEVNULL)
 
 
 def _interrupt(*_: object) -> NoReturn:

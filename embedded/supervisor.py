@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from embedded.processes import kill_session
 
 Say = Callable[[str, str], None]
 
@@ -25,8 +25,6 @@ QUICK_DEATHS, WITHIN = 5, 30.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 # The web server's own grace for running requests is shorter.
 STOP_GRACE = 20.0
-# Marks every process of one stack, so that those that outlived a killed supervisor are found again.
-MARK = "SHOP_STACK"
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class Supervised:
     def sweep(self) -> None:
         """SIGKILL what is left of its session: an orphaned web worker would keep the port."""
         if self._process is not None:
-            kill_all(lambda process: os.getsid(process.pid) == self._process.pid)  # type: ignore[union-attr]
+            kill_session(self._process.pid)
             self._process.wait()
 
     def check(self) -> bool:
@@ -170,23 +168,6 @@ class Supervisor:
                     )
                     self.failed.set()
                     return
-
-
-def kill_marked(mark: str) -> int:
-    """SIGKILL every process started under `mark` by a supervisor that is gone; how many there were."""
-    return kill_all(lambda process: process.environ().get(MARK) == mark)
-
-
-def kill_all(chosen: Callable[[psutil.Process], bool]) -> int:
-    """SIGKILL the processes that `chosen` picks (never this one) and wait until they are gone; how many."""
-    victims = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE and chosen(process):
-                process.kill()
-                victims.append(process)
-    psutil.wait_procs(victims, timeout=10)
-    return len(victims)
 
 
 def _ending(returncode: int | None) -> str:
