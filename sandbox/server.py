@@ -28,7 +28,6 @@ class Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
     disable_nagle_algorithm = True
-    timeout = 120
 
     def run_wsgi(self) -> None:
         body = self._read_body()

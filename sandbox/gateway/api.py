@@ -49,7 +49,7 @@ def list_disputes() -> Response:
 
 def list_of(kind: str) -> Response:
     """In the order of the last change: a walk with `after` meets whatever changed behind it."""
-    unknown = set(request.args) - {"after", "limit", "created_since", "updated_since", "reference"}
+    unknown = set(request.args) - {"after", "limit", "created_since", "updated_since"}
     if unknown:
         raise invalid(unknown.pop(), "unknown parameter")
     after = whole_number(request.args, "after", 0, 0, 2**62)

@@ -78,12 +78,7 @@ def tune() -> Response:
 def set_fault() -> Response:
     body = json_body()
     known(body, {"fault", "probability", "next", "on"})
-    name = body.get("fault")
-    if not isinstance(name, str):
-        raise invalid("fault", f"must be one of {', '.join(FAULTS)}")
-    bank().settings.set_fault(
-        name, probability=body.get("probability", 0), count=body.get("next", 0), on=body.get("on", "writes")
-    )
+    bank().settings.set_fault(body.pop("fault", None), **body)
     return reply(200, state())
 
 
@@ -117,6 +112,15 @@ def flush() -> Response:
     body = json_body()
     known(body, {"events", "order"})
     return reply(200, {"attempts": eventlog.flush(bank(), body.get("events"), body.get("order", "oldest"))})
+
+
+@bp.post("/control/advance")
+def advance() -> Response:
+    """Let what is due within `seconds` (webhooks, late captures, disputes, pending refunds) happen now."""
+    body = json_body()
+    known(body, {"seconds"})
+    bank().delivery.advance(whole_number({"seconds": str(body.get("seconds", ""))}, "seconds", 0, 0, 10**7))
+    return reply(200, state())
 
 
 @bp.get("/control/events")
@@ -192,12 +196,8 @@ def page_action() -> AnyResponse:
     elif subject == "flush":
         eventlog.flush(bank(), None, action)
     elif subject == "fault":
-        settings.set_fault(
-            form["fault"],
-            probability=_number(form["probability"]),
-            count=int(_number(form["next"])),
-            on=form["on"],
-        )
+        share, count = _number(form["probability"]), int(_number(form["next"]))
+        settings.set_fault(form["fault"], probability=share, next=count, on=form["on"])
     elif subject == "tuning":
         settings.tune({name: _number(form[name]) for name in TUNING if name in form})
     elif subject == "mode":

@@ -8,6 +8,7 @@ order.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from sandbox.gateway.errors import invalid
@@ -46,7 +47,7 @@ class Settings:
         self.faults: dict[str, dict[str, Any]] = store.setting("faults", {})
         self.dead: str | bool = store.setting("dead", False)
         self.webhooks: dict[str, Any] = {"mode": "send", **store.setting("webhooks", {})}
-        self.webhooks |= {"url": url, "secrets": secrets}
+        self.webhooks |= {"url": url or self.webhooks.get("url", ""), "secrets": secrets}
 
     def tune(self, changes: dict[str, Any]) -> None:
         """Seconds and milliseconds. Raises ApiError for an unknown name or a value below 0."""
@@ -59,8 +60,10 @@ class Settings:
         self.tuning |= changes
         self._store.set_setting("tuning", self.tuning)
 
-    def set_fault(self, name: str, *, probability: Any = 0, count: Any = 0, on: str = "writes") -> None:
-        """`count` 0 and `probability` 0 switch it off. Raises ApiError."""
+    def set_fault(self, name: object, **changes: Any) -> None:
+        """`probability` (0 to 1), `next` (how many), `on` (writes, reads, any). Neither: off. Raises ApiError."""
+        fault = {"probability": 0, "next": 0, "on": "writes", **changes}
+        probability, count = fault["probability"], fault["next"]
         if name not in FAULTS:
             raise invalid("fault", f"must be one of {', '.join(FAULTS)}")
         if (
@@ -69,14 +72,14 @@ class Settings:
             or not 0 <= probability <= 1
         ):
             raise invalid("probability", "must be a number from 0 to 1")
-        if count < 0:
+        if type(count) is not int or count < 0:
             raise invalid("next", "must be a whole number of 0 or more")
-        if on not in ("writes", "reads", "any"):
+        if fault["on"] not in ("writes", "reads", "any"):
             raise invalid("on", "must be writes, reads or any")
-        self.faults.pop(name, None)
-        if probability or count:
-            self.faults[name] = {"probability": probability, "next": count, "on": on}
-        self._store.set_setting("faults", self.faults)
+        with self._store.lock:
+            faults = {other: value for other, value in self.faults.items() if other != name}
+            self.faults = {**faults, str(name): fault} if probability or count else faults
+            self._store.set_setting("faults", self.faults)
 
     def clear_faults(self) -> None:
         self.faults, self._seen = {}, Counter()
@@ -105,27 +108,24 @@ class Settings:
 
     def pick_answer(self, request: str, *, write: bool) -> str | None:
         """The fault that strikes this request, or None."""
-        scopes = ("writes", "any") if write else ("reads", "any")
-        return self._pick(request, [name for name in ANSWERS if self._on(name) in scopes])
+        return self._pick(request, ANSWERS, ("writes", "any") if write else ("reads", "any"))
 
     def pick_webhook(self, event_id: str) -> str | None:
-        names = [f"webhook_{name}" for name in WEBHOOKS]
-        picked = self._pick(event_id, [name for name in names if name in self.faults])
+        """One of WEBHOOKS, or None."""
+        picked = self._pick(event_id, [f"webhook_{name}" for name in WEBHOOKS], ("writes", "reads", "any"))
         return picked.removeprefix("webhook_") if picked else None
 
-    def _on(self, name: str) -> str | None:
-        return self.faults[name]["on"] if name in self.faults else None
-
-    def _pick(self, subject: str, names: list[str]) -> str | None:
-        if not names:
+    def _pick(self, subject: str, names: Sequence[str], scopes: tuple[str, ...]) -> str | None:
+        if not self.faults:
             return None
         with self._store.lock:
             self._seen[subject] += 1
             for name in names:
-                fault = self.faults[name]
+                fault = self.faults.get(name)
+                if fault is None or fault["on"] not in scopes:
+                    continue
                 if fault["next"] > 0:
-                    count, probability = fault["next"] - 1, fault["probability"]
-                    self.set_fault(name, probability=probability, count=count, on=fault["on"])
+                    self.set_fault(name, **{**fault, "next": fault["next"] - 1})
                     return name
                 if self._store.chance(f"{name}:{subject}:{self._seen[subject]}") < fault["probability"]:
                     return name

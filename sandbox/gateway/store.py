@@ -35,7 +35,7 @@ CREATE INDEX IF NOT EXISTS event_payment ON events(payment);
 CREATE TABLE IF NOT EXISTS deliveries(
   id INTEGER PRIMARY KEY, event TEXT NOT NULL, state TEXT NOT NULL, flaw TEXT, due REAL NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX IF NOT EXISTS delivery_open ON deliveries(state, due) WHERE state IN ('pending', 'held');
+CREATE INDEX IF NOT EXISTS delivery_open ON deliveries(state, due);
 CREATE INDEX IF NOT EXISTS delivery_event ON deliveries(event);
 CREATE TABLE IF NOT EXISTS attempts(
   id INTEGER PRIMARY KEY, delivery INTEGER NOT NULL, at REAL NOT NULL, status INTEGER, error TEXT,

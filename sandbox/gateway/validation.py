@@ -49,8 +49,8 @@ def read_payment(body: dict[str, Any]) -> dict[str, Any]:
         "hosted",
     ):
         raise invalid("payment_token", 'send either payment_token or method "hosted"')
-    if "payment_token" in body:
-        _text(body, "payment_token")
+    if "payment_token" in body and not re.fullmatch(r"\w{1,100}", _text(body, "payment_token"), re.ASCII):
+        raise invalid("payment_token", "unknown token")
     url = body.get("return_url")
     if url is not None and (not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https")):
         raise invalid("return_url", "must be an absolute http or https URL")

@@ -123,8 +123,8 @@ class Shop:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
+            def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+                """Quiet."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hooks"

@@ -1,0 +1,104 @@
+"""The development mailbox: a real SMTP session in, pages and JSON out."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.sandbox.peers import Process
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Mailbox(Process):
+    def __init__(self, data: Path) -> None:
+        self.smtp_port = free_port()
+        flags = ["--smtp-port", str(self.smtp_port), "--http-port", "0", "--data", str(data)]
+        super().__init__("sandbox.mailbox", *flags)
+
+    def send(self, to: str, subject: str, html: str = "") -> None:
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = "Shop <shop@demo.example>", to, subject
+        message.set_content("Träffa https://shop.example/orders/A1 now\n<b>plain</b>")
+        if html:
+            message.add_alternative(html, subtype="html")
+            message.add_attachment(b"%PDF-1", maintype="application", subtype="pdf", filename="invoice.pdf")
+        with smtplib.SMTP("127.0.0.1", self.smtp_port) as session:
+            session.send_message(message)
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(self.url + path, timeout=5)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
+    process = Mailbox(tmp_path_factory.mktemp("mailbox"))
+    yield process
+    process.end()
+
+
+@pytest.fixture
+def mailbox(running: Mailbox) -> Mailbox:
+    requests.delete(running.url + "/api/messages", timeout=5)
+    return running
+
+
+def test_a_mail_comes_out_as_it_went_in(mailbox: Mailbox) -> None:
+    mailbox.send(
+        "ann@demo.example", "Order 航 paid", "<p>Paid: <a href='https://shop.example/o'>order</a></p>"
+    )
+    mailbox.send("bob@demo.example", "Another")
+    found = mailbox.get("/api/messages?to=ANN@demo").json()["messages"]
+    assert [one["subject"] for one in found] == ["Order 航 paid"]
+    assert found[0]["to"] == ["ann@demo.example"]
+    assert found[0]["links"] == ["https://shop.example/orders/A1"]
+    assert "Träffa" in found[0]["text"]
+    assert found[0]["attachments"] == ["invoice.pdf"]
+    assert [one["subject"] for one in mailbox.get("/api/messages").json()["messages"]] == [
+        "Another",
+        "Order 航 paid",
+    ]
+    assert mailbox.get(f"/messages/{found[0]['id']}/attachments/0").content == b"%PDF-1"
+
+
+def test_the_pages_show_text_and_html_apart(mailbox: Mailbox) -> None:
+    mailbox.send("ann@demo.example", "<i>Subject</i>", "<h1>Hello</h1><script>alert(1)</script>")
+    mail = mailbox.get("/api/messages").json()["messages"][0]
+    assert "&lt;i&gt;Subject" in mailbox.get("/").text
+    page = mailbox.get(f"/messages/{mail['id']}").text
+    assert "sandbox=" in page
+    assert "<h1>Hello" not in page
+    assert '<a href="https://shop.example/orders/A1"' in page
+    assert "&lt;b&gt;plain" in page
+    alone = mailbox.get(f"/messages/{mail['id']}/html")
+    assert "<h1>Hello</h1>" in alone.text
+    assert alone.headers["Content-Security-Policy"].startswith("sandbox allow-popups")
+    assert "allow-scripts" not in alone.headers["Content-Security-Policy"]
+
+
+def test_delete_all(mailbox: Mailbox) -> None:
+    mailbox.send("ann@demo.example", "One")
+    assert requests.post(mailbox.url + "/delete", timeout=5).status_code == 200
+    assert mailbox.get("/api/messages").json()["messages"] == []
+    assert mailbox.get("/messages/20260101T000000000000-00000000").status_code == 404
+
+
+def test_mails_survive_a_restart(tmp_path: Path) -> None:
+    process = Mailbox(tmp_path / "mail")
+    try:
+        process.send("ann@demo.example", "Kept")
+        process.end()
+        process.start()
+        assert [one["subject"] for one in process.get("/api/messages").json()["messages"]] == ["Kept"]
+    finally:
+        process.end()
