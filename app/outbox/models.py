@@ -43,3 +43,18 @@ class EffectDone(Base):
 
     dedupe_key: Mapped[str] = mapped_column(primary_key=True)
     done_at: Mapped[datetime]
+
+
+class JobRun(Base):
+    """A scheduled job's last and next run: shown to staff, and an alarm when it stands still."""
+
+    __tablename__ = "job_run"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    every_seconds: Mapped[int]
+    next_run_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    succeeded_at: Mapped[datetime | None]
+    last_result: Mapped[str | None]
+    last_error: Mapped[str | None]

@@ -17,6 +17,9 @@ class Payment(Base):
 
     `reference` is the shop's public reference (the order number), sent with the charge and compared on
     every answer. `cancel_requested_at` set: somebody wants it ended; only the gateway's word ends it.
+    `refunded` is what went back or is on its way back, so that the table itself refuses to send more than was
+    captured. `late`: captured after it had ended; another attempt may have paid meanwhile, so these are
+    outside the one live attempt of a reference.
     """
 
     __tablename__ = "payment"
@@ -33,7 +36,7 @@ class Payment(Base):
             "reference",
             unique=True,
             postgresql_where=text(
-                "state IN ('submitting','unknown','requires_action','authorized','captured')"
+                "state IN ('submitting','unknown','requires_action','authorized','captured') AND NOT late"
             ),
         ),
         Index("uq_payment_gateway_ref", "gateway", "gateway_ref", unique=True),
@@ -60,6 +63,7 @@ class Payment(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     cancel_requested_at: Mapped[datetime | None]
+    late: Mapped[bool] = mapped_column(server_default="false")
     next_check_at: Mapped[datetime | None]
     checks: Mapped[int] = mapped_column(server_default="0")
     last_error: Mapped[str | None]

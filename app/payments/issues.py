@@ -1,0 +1,64 @@
+"""Differences between our books and the gateway's: one row each, until it is settled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import case, literal_column, or_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.kernel import clock
+from app.kernel.database import session
+from app.outbox import service as outbox
+from app.payments.models import ReconciliationIssue
+
+
+def record_issue(*, kind: str, ref: str, detail: dict[str, Any], suggestion: str) -> bool:
+    """Open an issue once per `kind` and `ref`, and mail staff about it; True when it is new.
+
+    Seen again: only `last_seen_at` moves. One that was settled opens again only if it says something
+    else now, or if what had fixed it by itself did not last.
+    """
+    now = clock.now()
+    row = insert(ReconciliationIssue).values(
+        kind=kind,
+        ref=ref,
+        detail=detail,
+        suggestion=suggestion,
+        state="open",
+        first_seen_at=now,
+        last_seen_at=now,
+    )
+    table = ReconciliationIssue.__table__.c
+    came_back = or_(table.state == "auto_fixed", table.detail != row.excluded.detail)
+    statement = row.on_conflict_do_update(
+        index_elements=["kind", "ref"],
+        set_={
+            "last_seen_at": now,
+            "detail": row.excluded.detail,
+            "suggestion": row.excluded.suggestion,
+            "state": case((came_back, "open"), else_=table.state),
+        },
+    )
+    # xmax is 0 only in a row version that this very statement inserted
+    is_new = bool(session().execute(statement.returning(literal_column("xmax = 0"))).scalar_one())
+    if is_new:
+        payload = {"kind": kind, "ref": ref, "detail": detail, "suggestion": suggestion}
+        key = f"mail:staff_alert:{kind}:{ref}"
+        outbox.add(outbox.Job("mail.staff_alert", key, payload, queue=outbox.MAIL_QUEUE))
+    return is_new
+
+
+def close_issue(*, kind: str, ref: str, state: str, by: str, resolution: str) -> bool:
+    """`auto_fixed` by the shop itself or `resolved` by staff; False when no open issue is there."""
+    statement = (
+        update(ReconciliationIssue)
+        .where(
+            ReconciliationIssue.kind == kind,
+            ReconciliationIssue.ref == ref,
+            ReconciliationIssue.state == "open",
+        )
+        .values(state=state, resolved_at=clock.now(), resolved_by=by, resolution=resolution)
+        .returning(ReconciliationIssue.kind)
+    )
+    return session().execute(statement).first() is not None

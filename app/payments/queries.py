@@ -1,0 +1,140 @@
+"""Reading the card side. Detached from what is being decided: nothing here locks."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select
+
+from app.kernel import clock
+from app.kernel.database import session
+from app.kernel.errors import NotFound
+from app.kernel.pagination import Page, decode_cursor, encode_cursor
+from app.payments.models import CardRefund, GatewayCursor, Payment, ReconciliationIssue, WebhookEvent
+from app.payments.states import OPEN, REFUND_OPEN
+
+
+def find_payment(payment_id: uuid.UUID) -> Payment | None:
+    return session().get(Payment, payment_id)
+
+
+def get_payment(payment_id: uuid.UUID) -> Payment:
+    """Raises NotFound."""
+    payment = find_payment(payment_id)
+    if payment is None:
+        raise NotFound("There is no such payment.")
+    return payment
+
+
+def find_payment_by_key(key: str | None) -> Payment | None:
+    """By the key that the gateway was given: our payment id as text."""
+    try:
+        return find_payment(uuid.UUID(key)) if key else None
+    except ValueError:
+        return None
+
+
+def find_payment_by_gateway_ref(gateway: str, gateway_ref: str | None) -> Payment | None:
+    statement = select(Payment).where(Payment.gateway == gateway, Payment.gateway_ref == gateway_ref)
+    return session().scalars(statement).one_or_none()
+
+
+def find_live_payment(reference: str) -> Payment | None:
+    """The open or captured attempt of an order, if it has one."""
+    live = or_(Payment.state.in_(OPEN), Payment.state == "captured")
+    statement = select(Payment).where(Payment.reference == reference, live, ~Payment.late)
+    return session().scalars(statement).one_or_none()
+
+
+def list_payments_of(reference: str) -> Sequence[Payment]:
+    """All attempts for an order, oldest first."""
+    statement = select(Payment).where(Payment.reference == reference)
+    return session().scalars(statement.order_by(Payment.created_at, Payment.id)).all()
+
+
+def list_open(reference: str | None = None) -> Sequence[Payment]:
+    """Payments whose end nobody knows, oldest first."""
+    statement = select(Payment).where(Payment.state.in_(OPEN)).order_by(Payment.created_at, Payment.id)
+    if reference is not None:
+        statement = statement.where(Payment.reference == reference)
+    return session().scalars(statement).all()
+
+
+def list_due(gateway: str, *, limit: int) -> list[uuid.UUID]:
+    """Ids of payments to ask about now, the longest due first."""
+    statement = select(Payment.id).where(Payment.gateway == gateway, Payment.next_check_at <= clock.now())
+    return list(session().scalars(statement.order_by(Payment.next_check_at).limit(limit)))
+
+
+def list_due_refunds(gateway: str, *, limit: int) -> list[uuid.UUID]:
+    """Ids of card refunds to ask about now."""
+    statement = (
+        select(CardRefund.id)
+        .join(Payment, Payment.id == CardRefund.payment_id)
+        .where(Payment.gateway == gateway, CardRefund.state.in_(REFUND_OPEN))
+        .where(CardRefund.next_check_at <= clock.now())
+        .order_by(CardRefund.next_check_at)
+    )
+    return list(session().scalars(statement.limit(limit)))
+
+
+def get_refund(refund_id: uuid.UUID) -> CardRefund:
+    """Raises NotFound."""
+    refund = session().get(CardRefund, refund_id)
+    if refund is None:
+        raise NotFound("There is no such card refund.")
+    return refund
+
+
+def list_refunds_of(payment_id: uuid.UUID) -> Sequence[CardRefund]:
+    """Oldest first."""
+    statement = select(CardRefund).where(CardRefund.payment_id == payment_id)
+    return session().scalars(statement.order_by(CardRefund.created_at, CardRefund.id)).all()
+
+
+def find_cursor(gateway: str) -> GatewayCursor | None:
+    return session().get(GatewayCursor, gateway)
+
+
+def find_webhook(gateway: str, event_id: str) -> WebhookEvent | None:
+    return session().get(WebhookEvent, (gateway, event_id))
+
+
+def count_open_issues() -> int:
+    statement = select(func.count()).where(ReconciliationIssue.state == "open")
+    return session().scalar(statement) or 0
+
+
+def list_payments(*, state: str | None, cursor: str | None, limit: int) -> Page[Payment]:
+    """For staff: newest first. Raises RuleBroken `CURSOR_INVALID`."""
+    statement: Select[Any] = select(Payment)
+    if state:
+        statement = statement.where(Payment.state == state)
+    filters = ["payments", state]
+    if cursor:
+        statement = _after(statement, *decode_cursor(cursor, filters=filters, width=2)[0])
+    newest_first = statement.order_by(Payment.created_at.desc(), Payment.id.desc()).limit(limit + 1)
+    rows = session().scalars(newest_first).all()
+    following = None
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        following = encode_cursor([last.created_at.isoformat(), str(last.id)], filters=filters)
+    return Page(items=rows[:limit], limit=limit, next=following)
+
+
+def list_issues(*, state: str | None = "open", limit: int = 100) -> Sequence[ReconciliationIssue]:
+    """For staff: the oldest first, because it waits longest."""
+    statement = select(ReconciliationIssue).order_by(ReconciliationIssue.first_seen_at).limit(limit)
+    if state:
+        statement = statement.where(ReconciliationIssue.state == state)
+    return session().scalars(statement).all()
+
+
+def _after(statement: Select[Any], created_at: str, payment_id: str) -> Select[Any]:
+    moment, last = datetime.fromisoformat(created_at), uuid.UUID(payment_id)
+    return statement.where(
+        or_(Payment.created_at < moment, (Payment.created_at == moment) & (Payment.id < last))
+    )
