@@ -1,0 +1,1 @@
+"""Verbs of the stock room. None of them commits."""

@@ -1,0 +1,15 @@
+"""What the orders room refuses."""
+
+from __future__ import annotations
+
+from app.kernel.errors import Conflict, NotFound
+
+
+class OrderNotFound(NotFound):
+    """No such order, or somebody else's."""
+
+
+class OrderNotCancellable(Conflict):
+    """It has shipped, or has already ended."""
+
+    code = "ORDER_NOT_CANCELLABLE"

@@ -1,0 +1,1 @@
+"""Verbs of the orders room. None of them commits."""

@@ -1,0 +1,84 @@
+"""Move an order along its state table: one setter, and the row lock that every mover takes first."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+
+from app.kernel import clock
+from app.kernel.actor import Actor
+from app.kernel.database import session
+from app.kernel.errors import Conflict
+from app.orders.errors import OrderNotFound
+from app.orders.models import Order
+from app.orders.service.story import tell
+from app.orders.states import ORDER, STAFF_MOVES
+
+
+@dataclass(frozen=True, slots=True)
+class LockedOrder:
+    """What deciding needs, read under the row lock. Amounts in minor units."""
+
+    id: uuid.UUID
+    number: str
+    customer_id: uuid.UUID
+    status: str
+    currency: str
+    total: int
+    points: int
+    points_value: int
+    card_due: int
+    earn_points: int
+    rules_version: int
+    attempt: int
+    email: str
+
+
+_COLUMNS = [getattr(Order, name) for name in LockedOrder.__dataclass_fields__]
+
+
+def lock_order(*, number: str, customer_id: uuid.UUID | None = None) -> LockedOrder:
+    """The order, its row locked. With `customer_id`, somebody else's is not found. Raises OrderNotFound."""
+    statement = select(*_COLUMNS).where(Order.number == number).with_for_update()
+    if customer_id is not None:
+        statement = statement.where(Order.customer_id == customer_id)
+    row = session().execute(statement).first()
+    if row is None:
+        raise OrderNotFound("There is no such order.")
+    return LockedOrder(*row)
+
+
+def move(
+    *,
+    order: LockedOrder,
+    to: str,
+    event: str,
+    text: str,
+    actor: Actor,
+    data: dict[str, Any] | None = None,
+    **columns: Any,
+) -> None:
+    """Set the status of a locked order and tell its story. Raises Conflict `TRANSITION_INVALID`."""
+    ORDER.check(order.status, to)
+    now = clock.now()
+    if to == "paid":
+        columns["paid_at"] = now
+    if to == "delivered":
+        columns["delivered_at"] = now
+    session().execute(update(Order).where(Order.id == order.id).values(status=to, updated_at=now, **columns))
+    tell(order_id=order.id, event=event, text=text, actor=actor, data=data)
+
+
+def move_by_staff(*, number: str, to: str, actor: Actor) -> None:
+    """Packed, shipped or delivered. Raises Conflict `TRANSITION_INVALID` for every other move."""
+    order = lock_order(number=number)
+    if to not in STAFF_MOVES:
+        raise Conflict(
+            f"order: {order.status} cannot become {to} by hand.",
+            code="TRANSITION_INVALID",
+            details={"from": order.status, "to": to},
+        )
+    move(order=order, to=to, event=to, text=f"Your order was {to}.", actor=actor)
