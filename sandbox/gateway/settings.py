@@ -61,7 +61,7 @@ class Settings:
         self._store.set_setting("tuning", self.tuning)
 
     def set_fault(self, name: object, **changes: Any) -> None:
-        """`probability` (0 to 1), `next` (how many), `on` (writes, reads, any). Neither: off. Raises ApiError."""
+        """`probability` 0 to 1, `next` (how many), `on` (writes, reads, any); neither: off. Raises ApiError."""
         fault = {"probability": 0, "next": 0, "on": "writes", **changes}
         probability, count = fault["probability"], fault["next"]
         if name not in FAULTS:
