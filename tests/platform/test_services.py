@@ -93,7 +93,7 @@ def test_redis_of_another_shop_on_our_port_is_not_ours(base: Path, tmp_path: Pat
     url = Redis(base, "test").url
     try:
         # the same port and password, but another directory
-        other.mkdir()
+        (other / "redis").mkdir(parents=True)
         (other / "state.json").write_text((base / "state.json").read_text())
         assert not Redis(other, "test").answers()
         Redis(other, "test").start()
@@ -218,7 +218,8 @@ def test_a_redis_that_is_slow_to_answer_is_waited_for_and_not_doubled(base: Path
     url, pid = server.url, server.pid()
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
-    wake = threading.Timer(1, os.kill, (pid, signal.SIGCONT))
+    # longer than a question to it may take
+    wake = threading.Timer(3, os.kill, (pid, signal.SIGCONT))
     wake.start()
     server.start()
     wake.join()
