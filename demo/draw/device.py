@@ -108,7 +108,7 @@ def camera(pen: Pen, p: Palette, random: Random, style: str) -> None:
         pen.rect(306, 530, 188, 90, pen.fade([(0, "#9ec3d6"), (1, "#e7bf9c")], 0, 1))
         pen.path(
             "M230 240H570L610 330V560H190V330Z",
-            pen.sheen(p.base),
+            p.base,
             stroke=p.base,
             stroke_width=30,
             stroke_linejoin="round",
