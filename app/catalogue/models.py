@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.database import Base
@@ -44,7 +45,7 @@ class Product(Base):
 
     `availability` is kept by the database from the stock of its variants (migration 0002).
     `options` are the option names in order; `source` keeps imported columns that the shop has no use for, so
-    that an export gives back what an import took.
+    that an export gives back what an import took. `search` is kept by the database (migration 0003).
     """
 
     __tablename__ = "product"
@@ -56,6 +57,7 @@ class Product(Base):
         Index("ix_product_name", "name", "id", postgresql_where=text("is_published")),
         Index("ix_product_category_id", "category_id", "created_at", "id"),
         Index("ix_product_brand_id", "brand_id", "created_at", "id"),
+        Index("ix_product_search", "search", postgresql_using="gin"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -77,6 +79,7 @@ class Product(Base):
     image_alt: Mapped[str | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    search: Mapped[str] = mapped_column(TSVECTOR, server_default=text("''::tsvector"), deferred=True)
 
 
 class Variant(Base):

@@ -1,0 +1,50 @@
+"""What the catalogue computes: slugs, generated skus, the category that a product belongs to."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+
+UNBRANDED = "Unbranded"
+UNSORTED = "Other"
+_NOT_WORD = re.compile(r"[\W_]+")
+
+
+def slugify(text: str) -> str:
+    """Lower-case words joined by `-`; accents go, letters of other scripts stay. Never empty."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    slug = _NOT_WORD.sub("-", unicodedata.normalize("NFC", plain).lower()).strip("-")
+    return slug or hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def generated_sku(handle: str, options: Sequence[str]) -> str:
+    """The sku of a variant that has none: the same for the same handle and options, always.
+
+    A digest is added where the words alone would lose something ("1/2" and "1 2" are both `1-2`).
+    """
+    return ".".join([handle, *map(_word, options)])
+
+
+def _word(value: str) -> str:
+    slug = slugify(value)
+    if slug == value.lower().replace(" ", "-"):
+        return slug
+    return f"{slug}-{hashlib.sha256(value.encode()).hexdigest()[:4]}"
+
+
+def split_tags(text: str) -> list[str]:
+    """Comma-separated tags, in order, each once."""
+    return list(dict.fromkeys(tag for tag in (part.strip() for part in text.split(",")) if tag))
+
+
+def category_names(kind: str, tags: Sequence[str]) -> list[str]:
+    """The category's names from the top: the type split on `>`, else the first tag, else `Other`."""
+    names = [name for name in (part.strip() for part in kind.split(">")) if name]
+    return names or list(tags[:1]) or [UNSORTED]
+
+
+def brand_key(name: str) -> str:
+    """Two spellings with one key are one brand, or one category under one parent."""
+    return " ".join(name.casefold().split())
