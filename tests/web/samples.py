@@ -35,16 +35,17 @@ def tree() -> list[Obj]:
         "Travel & Luggage": ["Cabin cases", "Check-in cases", "Backpacks", "Travel comfort", "Organisers"],
         "Home & Living": ["Kitchen", "Lighting", "Textiles", "Garden"],
         "Electronics & Audio": ["Headphones", "Speakers", "Power", "Watches"],
-        "Gourmet & Gifts": ["Tea & coffee", "Chocolate", "Glassware", "Beauty"],
+        "Style & Taste": ["Tea & coffee", "Chocolate", "Glassware", "Beauty"],
     }
     return [
         Obj(
             slug=f"top-{n}",
             name=name,
-            image=picture(n),
+            image={"url": f"/static/demo/category-{slug}.svg", "alt": ""},
             children=[Obj(slug=f"sub-{n}-{i}", name=child, children=[]) for i, child in enumerate(children)],
         )
         for n, (name, children) in enumerate(shape.items())
+        for slug in [name.lower().replace(" & ", "-")]
     ]
 
 

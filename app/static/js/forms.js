@@ -9,7 +9,7 @@ if (summary) {
 
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
-  if (!button?.hasAttribute("data-once")) return;
+  if (event.defaultPrevented || !button?.hasAttribute("data-once")) return;
   if (button.getAttribute("aria-disabled") === "true") {
     event.preventDefault();
     return;

@@ -1,0 +1,163 @@
+"""The states of the account pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField
+from wtforms.validators import InputRequired
+
+from tests.web import samples
+from tests.web.samples import hkd
+from tests.web.states_shop import Context, State
+
+
+class SignInForm(FlaskForm):  # type: ignore[misc]
+    email = EmailField("E-mail address", [InputRequired("Enter your e-mail address")])
+    password = PasswordField("Password", [InputRequired("Enter your password")])
+
+
+class RegisterForm(SignInForm):
+    name = StringField("Full name", [InputRequired("Enter your name")])
+
+
+class AddressForm(FlaskForm):  # type: ignore[misc]
+    name = StringField("Full name", [InputRequired("Enter a name")])
+    line1 = StringField("Address line 1", [InputRequired("Enter the first line of the address")])
+    line2 = StringField("Address line 2")
+    city = StringField("Town or city", [InputRequired("Enter a town or city")])
+    region = StringField("Region")
+    postcode = StringField("Postcode")
+    country = SelectField("Country", choices=[("HK", "Hong Kong")])
+    phone = StringField("Phone")
+    is_default = BooleanField("Use this address first")
+
+
+class ProfileForm(FlaskForm):  # type: ignore[misc]
+    name = StringField("Full name", [InputRequired("Enter your name")])
+    email = EmailField("E-mail address", [InputRequired("Enter your e-mail address")])
+
+
+class PasswordForm(FlaskForm):  # type: ignore[misc]
+    current = PasswordField("Current password", [InputRequired("Enter your current password")])
+    new = PasswordField("New password", [InputRequired("Enter a new password")])
+
+
+def checked(form: type[FlaskForm], data: dict[str, str] | None, **kwargs: Any) -> FlaskForm:
+    bound = form(formdata=MultiDict(data or {}), **kwargs)
+    if data is not None:
+        bound.validate()
+    return bound
+
+
+def sign_in(data: dict[str, str] | None = None, **changes: Any) -> Context:
+    people = [("rich@demo.example", "250,000 miles"), ("new@demo.example", "no miles yet")]
+    return {
+        "form": checked(SignInForm, data),
+        "next": "/cart",
+        "demo_people": people,
+        "demo_password": "x",
+    } | changes
+
+
+def profile() -> Context:
+    form, password = checked(ProfileForm, None), checked(PasswordForm, {"pw-new": ""}, prefix="pw")
+    form.name.data, form.email.data = "Mei Chan", "mei@demo.example"
+    return {"form": form, "password_form": password, "forms": [form, password]}
+
+
+def order(status: str, **changes: Any) -> Context:
+    return {
+        "order": samples.order(status),
+        "can_cancel": status == "paid",
+        "confirm_cancel": False,
+        "idempotency_key": "k-3",
+        "earn_confirmed_on": None,
+    } | changes
+
+
+def miles(**changes: Any) -> Context:
+    return {
+        "account": samples.account(),
+        "balance_value": hkd(182400),
+        "transactions": samples.transactions(),
+        "filters": {"kind": "", "from": "", "to": ""},
+        "kinds": [("earn", "Earned"), ("redeem", "Used"), ("refund", "Returned"), ("expire", "Expired")],
+        "prev_url": None,
+        "next_url": "/account/miles?cursor=x",
+    } | changes
+
+
+EMPTY = {"account": samples.account(0, held=0, pending=0, holds=[], expiring=[]), "balance_value": hkd(0)}
+ORDERS = [
+    samples.order(s)
+    for s in ("paid", "payment_pending", "payment_failed", "shipped", "refunded", "needs_review", "cancelled")
+]
+WRONG = [{"field": "email", "message": "E-mail or password is wrong"}]
+ACCOUNT: dict[str, State] = {
+    "sign-in": ("pages/account/sign_in.html", sign_in, False),
+    "sign-in-empty": ("pages/account/sign_in.html", lambda: sign_in({"email": ""}, demo_people=[]), False),
+    "sign-in-wrong": ("pages/account/sign_in.html", lambda: sign_in(errors=WRONG, demo_people=[]), False),
+    "register": (
+        "pages/account/register.html",
+        lambda: {"form": checked(RegisterForm, None), "next": ""},
+        False,
+    ),
+    "register-errors": (
+        "pages/account/register.html",
+        lambda: {"form": checked(RegisterForm, {"name": "Mei"}), "next": ""},
+        False,
+    ),
+    "overview": (
+        "pages/account/overview.html",
+        lambda: {"account": samples.account(), "balance_value": hkd(182400), "orders": ORDERS[:3]},
+        True,
+    ),
+    "overview-new": ("pages/account/overview.html", lambda: {**EMPTY, "orders": []}, True),
+    "orders": (
+        "pages/account/orders.html",
+        lambda: {"orders": ORDERS, "prev_url": "/", "next_url": "/"},
+        True,
+    ),
+    "orders-none": (
+        "pages/account/orders.html",
+        lambda: {"orders": [], "prev_url": None, "next_url": None},
+        True,
+    ),
+    "order": ("pages/account/order.html", lambda: order("paid"), True),
+    "order-cancel": ("pages/account/order.html", lambda: order("paid", confirm_cancel=True), True),
+    "order-refunded": (
+        "pages/account/order.html",
+        lambda: order("refunded", order=samples.order("refunded", refunded=True)),
+        True,
+    ),
+    "order-pending": ("pages/account/order.html", lambda: order("payment_pending"), True),
+    "miles": ("pages/account/miles.html", miles, True),
+    "miles-none": ("pages/account/miles.html", lambda: miles(**EMPTY, transactions=[], next_url=None), True),
+    "miles-filtered": (
+        "pages/account/miles.html",
+        lambda: miles(
+            transactions=[], next_url=None, filters={"kind": "earn", "from": "2026-01-01", "to": ""}
+        ),
+        True,
+    ),
+    "miles-debt": ("pages/account/miles.html", lambda: miles(account=samples.account(0, debt=120)), True),
+    "addresses": (
+        "pages/account/addresses.html",
+        lambda: {"addresses": [samples.address(1), samples.address(2)]},
+        True,
+    ),
+    "addresses-none": ("pages/account/addresses.html", lambda: {"addresses": []}, True),
+    "address-form": (
+        "pages/account/address_form.html",
+        lambda: {
+            "form": checked(AddressForm, {"name": "Mei"}),
+            "heading": "Add an address",
+            "action_url": "/x",
+        },
+        True,
+    ),
+    "profile": ("pages/account/profile.html", profile, True),
+}

@@ -1,0 +1,41 @@
+"""Every mail, HTML and text, in its states."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from tests.web import samples
+from tests.web.samples import hkd
+from tests.web.states_shop import Context, State
+
+
+def mail(**changes: Any) -> Context:
+    return {
+        "name": "Mei <b>Chan</b>",
+        "shop_url": "https://shop.example/",
+        "order": samples.order(),
+        "order_url": "https://shop.example/orders/MPC-7K3Q-20461",
+    } | changes
+
+
+CONTEXTS: dict[str, Context] = {
+    "order_paid": mail(earn_confirmed_on=date(2026, 12, 22)),
+    "order_pending": mail(),
+    "payment_failed": mail(reason="Your bank declined the card."),
+    "order_cancelled": mail(points=6000, card=hkd(64500)),
+    "order_refunded": mail(points=2100, card=hkd(21000), reason=None, taken_back=210),
+    "welcome": mail(),
+    "points_adjusted": mail(
+        points=-500, balance=17740, reason="Correction", statement_url="https://shop.example/miles"
+    ),
+    "staff_alert": mail(
+        title="Payment needs a look",
+        text="Paid at the gateway, not in the shop.",
+        facts=[("Order", "MPC-1")],
+        url="https://shop.example/admin/",
+    ),
+}
+MAILS: dict[str, State] = {
+    f"mail-{key}": (f"email/{key}/body.html", lambda key=key: CONTEXTS[key], False) for key in CONTEXTS
+}
