@@ -166,6 +166,8 @@ def _refuse_development_settings(env: Any, settings: dict[str, Any]) -> None:
         raise ConfigurationError("PASSWORD_HASHING is for tests; production hashes with argon2id.")
     if urlsplit(settings["BASE_URL"]).scheme != "https":
         raise ConfigurationError("BASE_URL must start with https:// in production.")
+    if env.get("SHOP_CRASH_DIR"):
+        raise ConfigurationError("SHOP_CRASH_DIR is for tests; production runs without it.")
     if env.get("FLASK_DEBUG", "0") not in {"", "0"}:
         raise ConfigurationError("FLASK_DEBUG is on; production runs without it.")
 

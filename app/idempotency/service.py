@@ -44,8 +44,12 @@ class Replay:
     body: bytes
 
 
-def claim(*, customer_id: uuid.UUID, route: str, key: str, fingerprint: bytes) -> Claim | Replay:
+def claim(
+    *, customer_id: uuid.UUID, route: str, key: str, fingerprint: bytes, subject: str | None = None
+) -> Claim | Replay:
     """Own the key, or get the stored answer. Writes in the current transaction.
+
+    `subject` is what the holder is about to make (an order number); whoever takes over gets the first holder's.
 
     Raises RuleBroken `IDEMPOTENCY_KEY_REUSED` (same key, other body), Conflict `IDEMPOTENCY_IN_FLIGHT` with
     retry_after (the first request still runs).
@@ -61,6 +65,7 @@ def claim(*, customer_id: uuid.UUID, route: str, key: str, fingerprint: bytes) -
         state="in_progress",
         lease_token=token,
         lease_until=now + LEASE,
+        subject=subject,
         created_at=now,
     )
     owned = (
@@ -116,9 +121,13 @@ def _stored_answer(customer_id: uuid.UUID, route: str, key: str, fingerprint: by
     return Replay(row.status, row.headers or {}, row.body or b"")
 
 
-def attach(*, claim: Claim, subject: str) -> None:
-    """Remember what the claim has made, so that whoever takes over resumes it instead of making another."""
-    session().execute(update(IdempotencyKey).where(_mine(claim)).values(subject=subject))
+def end_leases(*, subject: str) -> None:
+    """The fate of `subject` is known: a client that asks again need not wait for a lease to run out."""
+    session().execute(
+        update(IdempotencyKey)
+        .where(IdempotencyKey.subject == subject, IdempotencyKey.state == "in_progress")
+        .values(lease_until=clock.now())
+    )
 
 
 def finish(*, claim: Claim, status: int, headers: dict[str, Any], body: bytes) -> bool:
@@ -130,15 +139,6 @@ def finish(*, claim: Claim, status: int, headers: dict[str, Any], body: bytes) -
         .returning(IdempotencyKey.key)
     )
     return done.first() is not None
-
-
-def abandon(*, claim: Claim) -> None:
-    """Let the key be used again at once: the request was refused before it had any effect."""
-    session().execute(
-        update(IdempotencyKey)
-        .where(_mine(claim), IdempotencyKey.state == "in_progress")
-        .values(lease_until=clock.now())
-    )
 
 
 def _mine(claim: Claim) -> Any:

@@ -60,7 +60,7 @@ def parse_amount(text: str, currency: str) -> int:
         raise ValueError(f"{text!r} is not an amount")
     if len(fraction.rstrip("0")) > exponent:
         raise ValueError(f"{text!r} has more decimals than {currency} has")
-    amount = int(whole) * 10**exponent + int(fraction[:exponent].ljust(exponent, "0") or "0")
+    amount: int = int(whole) * 10**exponent + int(fraction[:exponent].ljust(exponent, "0") or "0")
     if amount > MAX_AMOUNT:
         raise ValueError(f"{text!r} is too large")
     return amount

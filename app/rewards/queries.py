@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from app.kernel import clock
 from app.kernel.database import session
@@ -60,6 +60,20 @@ def get_balance(customer_id: uuid.UUID) -> Balance:
         .first()
     )
     return Balance(*row) if row else Balance()
+
+
+def get_spendable(customer_id: uuid.UUID) -> int:
+    """Points that can be held now: not expired, not in a cool-off."""
+    now = clock.now()
+    total = session().scalar(
+        select(func.coalesce(func.sum(PointsLot.available), 0)).where(
+            PointsLot.customer_id == customer_id,
+            PointsLot.available > 0,
+            or_(PointsLot.expires_at.is_(None), PointsLot.expires_at > now),
+            or_(PointsLot.spendable_from.is_(None), PointsLot.spendable_from <= now),
+        )
+    )
+    return int(total or 0)
 
 
 def rules_in_force(at: datetime | None = None) -> Rules:

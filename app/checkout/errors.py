@@ -1,0 +1,33 @@
+"""What checkout refuses."""
+
+from __future__ import annotations
+
+from app.kernel.errors import Conflict, NotFound, RuleBroken
+
+
+class CartEmpty(RuleBroken):
+    """There is nothing to order."""
+
+    code = "CART_EMPTY"
+
+
+class QuoteNotFound(NotFound):
+    """No such quote, or somebody else's."""
+
+
+class QuoteExpired(Conflict):
+    """Older than its time to live. Details: `quote`, a fresh one."""
+
+    code = "QUOTE_EXPIRED"
+
+
+class QuoteStale(Conflict):
+    """Cart, price, rate or balance changed since. Details: `quote`, a fresh one."""
+
+    code = "QUOTE_STALE"
+
+
+class OrderNotPayable(Conflict):
+    """Only an order whose payment failed can be paid again."""
+
+    code = "ORDER_NOT_PAYABLE"

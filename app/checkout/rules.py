@@ -1,0 +1,220 @@
+"""What an order costs and how points and card share it: computed once, the same for pages, API and re-check."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from app.kernel.errors import invalid
+from app.kernel.money import split
+from app.rewards.rules import Limits, Rules, accept_points, limits_for, points_earned, value_of
+
+
+class ShippingMethod(msgspec.Struct, frozen=True):
+    """`price` in minor units of the shop's currency."""
+
+    code: str
+    name: str
+    price: int
+
+
+SHIPPING_METHODS = (
+    ShippingMethod("standard", "Standard delivery, 3 to 5 working days", 3000),
+    ShippingMethod("express", "Express delivery, next working day", 8000),
+)
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """The shop's own settings that a quote depends on. `card_minimum` in minor units."""
+
+    currency: str
+    card_minimum: int
+    countries: tuple[str, ...]
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A cart line at today's price."""
+
+    variant_id: uuid.UUID
+    sku: str
+    slug: str
+    name: str
+    options: list[str]
+    image_url: str | None
+    quantity: int
+    unit_price: int
+    sellable: int
+
+
+class QuoteLine(msgspec.Struct, frozen=True):
+    """See `app.orders.models.OrderLine` for how the parts add up."""
+
+    variant_id: uuid.UUID
+    sku: str
+    slug: str
+    name: str
+    options: list[str]
+    image_url: str | None
+    quantity: int
+    unit_price: int
+    total: int
+    extras: int
+    points: int
+    points_value: int
+    card: int
+    earn_points: int
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """Everything that was promised, in minor units and points. Stored as it is; the client sends only its id."""
+
+    id: uuid.UUID
+    customer_id: uuid.UUID
+    cart_id: uuid.UUID
+    cart_version: int
+    currency: str
+    lines: list[QuoteLine]
+    items_total: int
+    shipping: int
+    tax: int
+    total: int
+    points: int
+    points_value: int
+    card_due: int
+    earn_points: int
+    rules_version: int
+    limit_min: int
+    limit_max: int
+    limit_step: int
+    bound_by: str
+    available: int
+    address_id: uuid.UUID
+    address: dict[str, Any]
+    shipping_method: str
+    created_at: datetime
+    expires_at: datetime
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.limit_min, self.limit_max, self.limit_step, self.bound_by)  # type: ignore[arg-type]
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of what must still be true when the order is placed; balances may grow meanwhile."""
+        promised = [
+            self.currency,
+            [(line.variant_id, line.quantity, line.unit_price) for line in self.lines],
+            (self.shipping, self.tax, self.total, self.points, self.points_value, self.card_due),
+            (self.rules_version, self.earn_points, self.address, self.shipping_method),
+        ]
+        return hashlib.sha256(msgspec.json.encode(promised)).digest()
+
+
+def shipping_method(code: str) -> ShippingMethod:
+    """Raises RuleBroken naming `shipping_method`."""
+    for method in SHIPPING_METHODS:
+        if method.code == code:
+            return method
+    raise invalid("shipping_method", "UNKNOWN", "Choose one of the delivery methods offered.")
+
+
+class Basis(msgspec.Struct, frozen=True):
+    """What a quote is computed from, all read at one moment. `available`: spendable points."""
+
+    customer_id: uuid.UUID
+    cart_id: uuid.UUID
+    cart_version: int
+    items: list[Item]
+    address_id: uuid.UUID
+    address: dict[str, Any]
+    shipping: ShippingMethod
+    available: int
+    rules: Rules
+    terms: Terms
+
+
+def compute(
+    basis: Basis, wanted: int | Literal["max"], *, quote_id: uuid.UUID, now: datetime, expires_at: datetime
+) -> Quote:
+    """The quote for `wanted` points. Raises what `accept_points` raises."""
+    items_total = sum(item.unit_price * item.quantity for item in basis.items)
+    total = items_total + basis.shipping.price
+    limits = limits_for(
+        total=total,
+        eligible=total,
+        available=basis.available,
+        card_minimum=basis.terms.card_minimum,
+        rules=basis.rules,
+    )
+    points = accept_points(wanted, limits=limits, available=basis.available)
+    points_value = value_of(points, basis.rules)
+    card_due = total - points_value
+    earned = points_earned(card_due, basis.rules)
+    return Quote(
+        id=quote_id,
+        customer_id=basis.customer_id,
+        cart_id=basis.cart_id,
+        cart_version=basis.cart_version,
+        currency=basis.terms.currency,
+        lines=allocate(
+            basis.items, extras=basis.shipping.price, points=points, value=points_value, earned=earned
+        ),
+        items_total=items_total,
+        shipping=basis.shipping.price,
+        tax=0,
+        total=total,
+        points=points,
+        points_value=points_value,
+        card_due=card_due,
+        earn_points=earned,
+        rules_version=basis.rules.version,
+        limit_min=limits.min,
+        limit_max=limits.max,
+        limit_step=limits.step,
+        bound_by=limits.bound_by,
+        available=basis.available,
+        address_id=basis.address_id,
+        address=basis.address,
+        shipping_method=basis.shipping.code,
+        created_at=now,
+        expires_at=expires_at,
+    )
+
+
+def allocate(items: Sequence[Item], *, extras: int, points: int, value: int, earned: int) -> list[QuoteLine]:
+    """Split delivery, points, their value and the earned points over the lines, each summing exactly.
+
+    A line's value part never exceeds what the line costs: the weights sum to the total, and value is at most
+    that (largest remainder gives at most the next whole unit).
+    """
+    totals = [item.unit_price * item.quantity for item in items]
+    shares = split(extras, totals)
+    due = [total + share for total, share in zip(totals, shares, strict=True)]
+    values = split(value, due)
+    parts = split(points, values)
+    cards = [cost - paid for cost, paid in zip(due, values, strict=True)]
+    earnings = split(earned, cards)
+    return [
+        QuoteLine(
+            variant_id=item.variant_id,
+            sku=item.sku,
+            slug=item.slug,
+            name=item.name,
+            options=item.options,
+            image_url=item.image_url,
+            quantity=item.quantity,
+            unit_price=item.unit_price,
+            total=totals[i],
+            extras=shares[i],
+            points=parts[i],
+            points_value=values[i],
+            card=cards[i],
+            earn_points=earnings[i],
+        )
+        for i, item in enumerate(items)
+    ]

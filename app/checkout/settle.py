@@ -1,0 +1,239 @@
+"""The one writer: what the gateway's word on a payment means for the order, its points and its stock.
+
+Reply, callback, poll, list walk and staff all come here. The transition tables make it safe to repeat and to
+reorder; the order's row lock makes it safe to do at once. Called inside one transaction.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from app.idempotency import service as idempotency
+from app.inventory.errors import StockInsufficient
+from app.inventory.service import reservations
+from app.kernel import clock, ids
+from app.kernel.actor import Actor
+from app.kernel.database import session
+from app.orders.models import OrderLine
+from app.orders.service import moving, refunding, story
+from app.orders.service.moving import LockedOrder, lock_order
+from app.outbox.service import MAIL_QUEUE, Job, add
+from app.payments import queries as payment_queries
+from app.payments import refunds as card_refunds
+from app.payments import service as payments
+from app.payments.errors import DECLINE_SENTENCES, public_decline_code
+from app.payments.gateway import Absent, Snapshot, Unknown
+from app.payments.service import Applied
+from app.rewards.errors import HoldNotFound, PointsInsufficient
+from app.rewards.queries import rules_of_version
+from app.rewards.service import earning, holds
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of it: the order's number and status, and what the shopper must do next, if anything."""
+
+    number: str
+    order_status: str
+    payment_state: str
+    next_action_url: str | None
+
+
+def apply(*, payment_id: uuid.UUID, truth: Snapshot | Absent | Unknown, actor: Actor) -> Settled:
+    """Write what `truth` means. A stale or doubled answer changes nothing. Raises NotFound."""
+    reference = payment_queries.get_payment(payment_id).reference
+    order = lock_order(number=reference)
+    payment = payments.lock_payment(payment_id)
+    cancel_wanted = payment.cancel_requested_at is not None
+    applied = payments.apply_snapshot(payment, truth)
+    if applied.became_captured:
+        status = _captured(order, applied, actor)
+    elif applied.became_ended and order.status == "payment_pending":
+        status = _ended(order, applied, cancel_wanted=cancel_wanted, actor=actor)
+    else:
+        status = order.status
+        if applied.is_open and applied.changed:
+            _tell_pending(order, applied, actor)
+    if status != order.status:
+        idempotency.end_leases(subject=order.number)
+    return Settled(order.number, status, applied.after, applied.next_action_url)
+
+
+def complete(order: LockedOrder, *, actor: Actor) -> None:
+    """Points spent, stock sold, order paid, points earned pending, receipt on its way.
+
+    Raises StockInsufficient, HoldNotFound, PointsInsufficient: the caller's savepoint must be rolled back.
+    """
+    if order.points:
+        holds.capture(order_id=order.id, actor=actor)
+    _commit_stock(order)
+    moving.move(order=order, to="paid", event="paid", text="Your payment is complete.", actor=actor)
+    if order.earn_points:
+        rules = rules_of_version(order.rules_version)
+        earning.earn_pending(
+            customer_id=order.customer_id,
+            order_id=order.id,
+            order_number=order.number,
+            points=order.earn_points,
+            confirms_at=clock.now() + timedelta(days=rules.earn.return_window_days),
+            rules_version=order.rules_version,
+            breakdown={"card": order.card_due, "currency": order.currency},
+            actor=actor,
+        )
+    add(mail("order_paid", order))
+
+
+def mail(message: str, order: LockedOrder) -> Job:
+    """A mail about the order to its customer, once per attempt to pay."""
+    key = f"mail:{message}:{order.number}:{order.attempt}"
+    return Job(f"mail.{message}", key, {"order_number": order.number}, queue=MAIL_QUEUE)
+
+
+def alert(subject: str, order: LockedOrder, text: str) -> Job:
+    """A mail to staff about something that needs eyes."""
+    payload = {"subject": subject, "order_number": order.number, "text": text}
+    return Job(
+        "mail.staff_alert", f"alert:{subject}:{order.number}:{order.attempt}", payload, queue=MAIL_QUEUE
+    )
+
+
+def _captured(order: LockedOrder, applied: Applied, actor: Actor) -> str:
+    """The card was charged. The order becomes paid, or the money goes back: never neither."""
+    if order.status == "payment_pending":
+        return _complete_or_refund(order, applied, actor)
+    if order.status == "payment_failed":
+        return _revive_or_refund(order, applied, actor)
+    text = "A payment arrived after this order had ended. We are sending the money back to your card."
+    return _give_money_back(order, applied, actor, text=text, reason="late_capture")
+
+
+def _complete_or_refund(order: LockedOrder, applied: Applied, actor: Actor) -> str:
+    try:
+        with session().begin_nested():
+            complete(order, actor=actor)
+        return "paid"
+    except (StockInsufficient, HoldNotFound, PointsInsufficient) as error:
+        _release(order, actor)
+        text = "We could not complete this order after your payment. Your money and points are on their way back."
+        return _give_money_back(order, applied, actor, text=text, reason=error.code.lower())
+
+
+def _revive_or_refund(order: LockedOrder, applied: Applied, actor: Actor) -> str:
+    """Late success of a failed order: take points and stock again if they are still there."""
+    attempt = order.attempt + 1
+    try:
+        with session().begin_nested():
+            take_again(order, attempt=attempt, actor=actor)
+            complete(order, actor=actor)
+        text = "Your bank confirmed the payment late, and your order goes ahead."
+        story.tell(order_id=order.id, event="revived", text=text, actor=actor)
+        return "paid"
+    except (StockInsufficient, HoldNotFound, PointsInsufficient):
+        text = "Your bank confirmed the payment too late for this order. We are sending the money back to your card."
+        return _give_money_back(order, applied, actor, text=text, reason="late_capture")
+
+
+def take_again(order: LockedOrder, *, attempt: int, actor: Actor) -> None:
+    """Hold the points and reserve the stock of a failed order once more.
+
+    Raises PointsInsufficient, StockInsufficient: the caller rolls back.
+    """
+    if order.points:
+        holds.hold(
+            customer_id=order.customer_id,
+            order_id=order.id,
+            order_number=order.number,
+            points=order.points,
+            rules=rules_of_version(order.rules_version),
+            actor=actor,
+        )
+    reservations.reserve(order_id=order.id, attempt=attempt, quantities=_quantities(order))
+
+
+def _give_money_back(order: LockedOrder, applied: Applied, actor: Actor, *, text: str, reason: str) -> str:
+    """The order goes to review, the card is refunded once, staff and shopper are told."""
+    status = order.status
+    if order.status in {"payment_pending", "payment_failed", "cancelled"}:
+        moving.move(order=order, to="needs_review", event="needs_review", text=text, actor=actor)
+        status = "needs_review"
+    else:
+        story.tell(order_id=order.id, event="late_payment", text=text, actor=actor)
+    refund_id = ids.uuid7()
+    card_refunds.queue_refund(
+        refund_id=refund_id,
+        payment_id=applied.payment_id,
+        amount=applied.amount,
+        reason=reason,
+        request_id=actor.request_id,
+    )
+    refunding.record(
+        order_id=order.id,
+        idem_key=f"unwanted:{applied.payment_id}",
+        reason=reason,
+        strategy="card_first",
+        points=0,
+        points_value=0,
+        card=applied.amount,
+        lines=[],
+        card_refund_id=refund_id,
+        actor=actor,
+    )
+    add(
+        alert("payment_without_order", order, f"{reason}: the card was charged, a refund is queued."),
+        mail("order_refunded", order),
+        request_id=actor.request_id,
+    )
+    return status
+
+
+def _ended(order: LockedOrder, applied: Applied, *, cancel_wanted: bool, actor: Actor) -> str:
+    """Definitely no money: points and stock go back at once."""
+    _release(order, actor)
+    if cancel_wanted:
+        moving.move(
+            order=order, to="cancelled", event="cancelled", text="Your order was cancelled.", actor=actor
+        )
+        add(mail("order_cancelled", order), request_id=actor.request_id)
+        return "cancelled"
+    code = public_decline_code(applied.decline_code) if applied.after == "declined" else "PAYMENT_CANCELED"
+    text = DECLINE_SENTENCES[code]
+    moving.move(
+        order=order, to="payment_failed", event="payment_failed", text=text, actor=actor, failure_code=code
+    )
+    add(mail("payment_failed", order), request_id=actor.request_id)
+    return "payment_failed"
+
+
+def _release(order: LockedOrder, actor: Actor) -> None:
+    if order.points:
+        holds.release(order_id=order.id, rules=rules_of_version(order.rules_version), actor=actor)
+    reservations.release(order_id=order.id)
+
+
+def _tell_pending(order: LockedOrder, applied: Applied, actor: Actor) -> None:
+    if order.status != "payment_pending":
+        return
+    if applied.after == "requires_action":
+        text = "Your bank asks you to confirm the payment."
+        story.tell(order_id=order.id, event="requires_action", text=text, actor=actor)
+    elif applied.after == "unknown":
+        text = "We have your order, not yet your payment. Do not pay again: we are finding out."
+        story.tell(order_id=order.id, event="payment_unknown", text=text, actor=actor)
+        add(mail("order_pending", order), request_id=actor.request_id)
+
+
+def _commit_stock(order: LockedOrder) -> None:
+    sold = reservations.commit(order_id=order.id)
+    if sold != len(_quantities(order)):
+        raise StockInsufficient("The stock of this order has gone.")
+
+
+def _quantities(order: LockedOrder) -> dict[uuid.UUID, int]:
+    rows = session().execute(
+        select(OrderLine.variant_id, OrderLine.quantity).where(OrderLine.order_id == order.id)
+    )
+    return {row.variant_id: row.quantity for row in rows}

@@ -1,0 +1,24 @@
+"""Named places where a test may kill the process, as a power cut would: SIGKILL, no cleanup.
+
+Armed by a file of the point's name in SHOP_CRASH_DIR; it is used up, so that the restarted process passes.
+Production refuses to start with SHOP_CRASH_DIR set (config.py).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+_directory = os.environ.get("SHOP_CRASH_DIR")
+
+
+def crashpoint(name: str) -> None:
+    """Die here if a test has asked for it."""
+    if _directory is None:
+        return
+    try:
+        Path(_directory, name).unlink()
+    except FileNotFoundError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
