@@ -9,6 +9,7 @@ from flask import Flask
 import app.models  # noqa: F401 (the mapper needs every table)
 import config
 from app.extensions import babel, cache, csrf, db, limiter, login_manager, mail, migrate
+from app.gateways import gateway_from
 from app.kernel.database import listen_for_connections
 
 
@@ -29,6 +30,7 @@ def _bind_extensions(flask_app: Flask) -> None:
     migrate.init_app(flask_app, db, directory="migrations")
     for extension in (login_manager, csrf, cache, limiter, babel, mail):
         extension.init_app(flask_app)
+    flask_app.extensions["gateway"] = gateway_from(flask_app.config)
 
 
 def _register_edges(flask_app: Flask) -> None:

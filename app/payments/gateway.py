@@ -89,13 +89,18 @@ class ChargeRequest:
 
 @dataclass(frozen=True, slots=True)
 class GatewayEvent:
-    """A callback, verified: which object it hints at. `object_key` is our payment id where it is known."""
+    """A callback, verified: which object it hints at. `object_key` is our id of it where it is known.
+
+    `payment_key` is our payment id, whatever the event is about.
+    """
 
     event_id: str
     type: str
     object_ref: str | None
     object_key: str | None
     occurred_at: datetime | None
+    subject: Literal["payment", "refund", "dispute"] = "payment"
+    payment_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
