@@ -27,7 +27,9 @@ def works_in(directory: Path, name: str) -> bool:
 def gone(pid: int) -> bool:
     """Whether the process has ended, be it reaped or not: a container's init may take seconds for that."""
     try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+        process = psutil.Process(pid)
+        # The first thread is a zombie before the last one has let go of files and ports.
+        return bool(process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1)
     except psutil.NoSuchProcess:
         return True
 

@@ -56,6 +56,7 @@ class Stack:
         self._given = {**os.environ, **(environ or {})}
         self._state = State(self.base)
         self._held = ExitStack()
+        self._holding = False
         self._supervisor: Supervisor | None = None
         self.endpoints: Endpoints | None = None
         self.ports: dict[str, int] = {}
@@ -86,6 +87,7 @@ class Stack:
             f"The shop of {self.base} is already running: stop that one first (Ctrl-C where it was started)."
         )
         self._held.enter_context(locked(self.base, "run", busy=busy))
+        self._holding = True
         try:
             kill_marked(str(self.base))
             self._pick_ports()
@@ -106,11 +108,14 @@ class Stack:
         raise CannotStart(self._supervisor.failure or "")
 
     def stop(self) -> None:
-        """Stop all processes, the embedded servers last. Safe to repeat."""
+        """Stop all processes, the embedded servers last. Safe to repeat; nothing to do unless it was started."""
+        if not self._holding:
+            return
         if self._supervisor is not None:
             self._supervisor.stop()
         services.stop(self.base, profile=self._profile)
         self._held.close()
+        self._holding = False
 
     def flask(self, *arguments: str) -> str:
         """Run a `flask` command as the owner of the database and return what it printed."""

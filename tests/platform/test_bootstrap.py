@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from embedded import bootstrap
+from embedded.redis import Redis
 from embedded.services import ROOT
 from embedded.state import locked
 
@@ -193,9 +194,14 @@ def test_a_port_that_is_no_port_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_second_run_is_one_sentence_and_leaves_the_first_alone(tmp_path: Path) -> None:
-    (tmp_path / "var").mkdir()
-    with locked(tmp_path / "var", "run"):
-        done = _make_run(tmp_path)
+    server = Redis(tmp_path / "var")
+    server.start()
+    try:
+        with locked(tmp_path / "var", "run"):
+            done = _make_run(tmp_path)
+        assert server.answers()
+    finally:
+        server.stop()
     assert done.returncode == 1
     assert done.stderr == (
         f"The shop of {tmp_path / 'var'} is already running: "
