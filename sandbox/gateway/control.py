@@ -63,6 +63,7 @@ def show_state() -> Response:
 def reset() -> Response:
     """Forget all payments and events, end all faults, send webhooks again."""
     bank().store.clear()
+    bank().delivery.calm(3)  # who resets does not want to hear of the time before
     bank().settings.clear_faults()
     bank().settings.set_webhooks({"mode": "send"})
     return reply(200, state())

@@ -42,6 +42,12 @@ class Delivery:
             self._store.execute("UPDATE timers SET due = due - ?", seconds)
             self._store.execute("UPDATE deliveries SET due = due - ? WHERE state = 'pending'", seconds)
 
+    def calm(self, seconds: float) -> None:
+        """Wait until nothing is being sent, but not longer than `seconds`."""
+        end = time.monotonic() + seconds
+        while self._under_way and time.monotonic() < end:
+            time.sleep(0.005)
+
     def _dispatch(self) -> None:
         while True:
             self._wake.clear()

@@ -29,11 +29,11 @@ CREATE UNIQUE INDEX IF NOT EXISTS object_sequence ON objects(kind, sequence);
 CREATE INDEX IF NOT EXISTS object_booked ON objects(booked) WHERE booked IS NOT NULL;
 CREATE INDEX IF NOT EXISTS object_parent ON objects(parent, kind) WHERE parent IS NOT NULL;
 CREATE TABLE IF NOT EXISTS events(
-  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, payment TEXT,
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, payment TEXT,
   created REAL NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS event_payment ON events(payment);
 CREATE TABLE IF NOT EXISTS deliveries(
-  id INTEGER PRIMARY KEY, event TEXT NOT NULL, state TEXT NOT NULL, flaw TEXT, due REAL NOT NULL,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL, state TEXT NOT NULL, flaw TEXT, due REAL NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS delivery_open ON deliveries(state, due);
 CREATE INDEX IF NOT EXISTS delivery_event ON deliveries(event);
@@ -165,7 +165,7 @@ class Store:
         self.execute("INSERT OR REPLACE INTO settings(name, value) VALUES (?, ?)", name, json.dumps(value))
 
     def clear(self) -> None:
-        """Forget every object, event and timer. Sequence numbers go on: an old cursor skips no new row."""
+        """Forget every object, event and timer. Numbers go on: an old cursor skips no new row."""
         with self.transaction():
             self.execute("DELETE FROM objects")
             self.execute("DELETE FROM events")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,22 @@ def test_the_next_requests_are_struck_and_then_none(gateway: Gateway) -> None:
     assert [gateway.pay("pm_card_visa", f"k{n}").status_code for n in range(4)] == [500, 500, 201, 201]
     assert [gateway.truth(f"k{n}")["status"] for n in range(4)] == ["captured"] * 4
     assert gateway.call("GET", "/control").json()["faults"] == {}
+
+
+def test_requests_at_once_share_the_count(gateway: Gateway) -> None:
+    gateway.control("faults", {"fault": "rate_limited", "next": 5})
+    with ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(lambda n: gateway.pay("pm_card_visa", f"k{n}").status_code, range(40)))
+    assert sorted(statuses) == [201] * 35 + [429] * 5
+
+
+def test_latency_comes_before_the_work(gateway: Gateway) -> None:
+    gateway.control("tuning", {"latency_ms": 500})
+    with pytest.raises(requests.ReadTimeout):
+        gateway.pay("pm_card_visa", "k1", wait=0.1)
+    gateway.control("tuning", {"latency_ms": 0})
+    assert gateway.call("GET", "/v1/payments/by-key/k1").status_code == 404
+    wait_for(lambda: gateway.truth("k1").get("status") == "captured")
 
 
 def test_reads_are_struck_only_when_asked(gateway: Gateway) -> None:

@@ -190,6 +190,26 @@ def test_a_late_authorization_takes_the_money_after_a_decline(gateway: Gateway) 
     wait_for(lambda: gateway.truth("k2")["status"] == "captured")
 
 
+def test_time_can_be_brought_forward(gateway: Gateway) -> None:
+    gateway.control("tuning", {"late_seconds": 3600})
+    gateway.pay("pm_sandbox_late_authorization_lost_webhook", "k1")
+    gateway.control("advance", {"seconds": 3500})
+    assert gateway.truth("k1")["status"] == "declined"
+    gateway.control("advance", {"seconds": 101})
+    wait_for(lambda: gateway.truth("k1")["status"] == "captured")
+    assert {
+        entry["state"] for event in gateway.events(gateway.truth("k1")["id"]) for entry in event["deliveries"]
+    } == {"dropped"}
+
+
+def test_a_reset_leaves_no_payment_and_old_cursors_good(gateway: Gateway) -> None:
+    before = gateway.pay("pm_card_visa", "k1").json()
+    gateway.control("reset")
+    assert gateway.call("GET", "/v1/payments/by-key/k1").status_code == 404
+    after = gateway.pay("pm_card_visa", "k1").json()
+    assert (after["id"], after["sequence"] > before["sequence"]) == (before["id"], True)
+
+
 def test_disputes(gateway: Gateway) -> None:
     payment = gateway.pay("pm_sandbox_disputed", "k1").json()["id"]
     wait_for(lambda: gateway.truth("k1")["disputed"])

@@ -134,6 +134,7 @@ def test_a_killed_gateway_forgets_nothing(data: Path, shop: Shop) -> None:
         gateway.end(signal.SIGKILL)
         gateway.start()
         assert [gateway.truth(f"k{n}") for n in range(20)] == paid
+        assert gateway.call("GET", "/control").json()["tuning"]["late_seconds"] == 0.5
         assert gateway.pay("pm_card_visa", "k3").json() == paid[3]
         assert gateway.refund(paid[0]["id"], 10_000, "r1").status_code == 201
         wait_for(lambda: gateway.truth("late")["status"] == "captured")
