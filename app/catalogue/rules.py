@@ -45,6 +45,6 @@ def category_names(kind: str, tags: Sequence[str]) -> list[str]:
     return names or list(tags[:1]) or [UNSORTED]
 
 
-def brand_key(name: str) -> str:
+def name_key(name: str) -> str:
     """Two spellings with one key are one brand, or one category under one parent."""
     return " ".join(name.casefold().split())

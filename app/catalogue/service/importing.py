@@ -56,7 +56,7 @@ def import_shopify(
     products that it does name: those are retired. `progress` is told bytes as they are read.
 
     Raises ImportRefused with every bad row, and with `skip_bad_rows` only for a file that is no use at all.
-    Stock is not the catalogue's: `staged_quantities` hands it on, in the same transaction.
+    Stock is not the catalogue's: the caller sets `staged_quantities` in the same transaction.
     """
     problems = Problems(path.name)
     parser = Parser(currency=currency, problems=problems)

@@ -16,8 +16,8 @@ ON COMMIT DROP;
 CREATE TEMP TABLE touched (product_id uuid) ON COMMIT DROP;
 """
 
-COPY_PRODUCT = """COPY stage_product (line, id, slug, name, description, brand_id, category_id, options, tags, attributes,
-  source, is_published, price, compare_at_price, image_url, image_alt, complete) FROM STDIN"""
+COPY_PRODUCT = """COPY stage_product (line, id, slug, name, description, brand_id, category_id, options, tags,
+  attributes, source, is_published, price, compare_at_price, image_url, image_alt, complete) FROM STDIN"""
 COPY_VARIANT = """COPY stage_variant (line, id, slug, sku, options, position, price, compare_at_price, barcode, grams,
   image_url, source, quantity) FROM STDIN"""
 COPY_IMAGE = "COPY stage_image (id, slug, position, url, alt) FROM STDIN"
@@ -53,12 +53,17 @@ CREATE INDEX ON stage_image (product_id, position);
 ANALYZE stage_product; ANALYZE stage_variant; ANALYZE stage_image;
 """
 
+# Availability follows the stock, which the caller sets next. It is written here already, so that the trigger on
+# stock finds nothing to correct: else every row of a first import would be written twice.
 INSERT_PRODUCTS = """
 INSERT INTO product (id, slug, name, description, brand_id, category_id, options, tags, attributes, source,
-                     is_published, currency, price, compare_at_price, image_url, image_alt, created_at, updated_at)
+                     is_published, currency, price, compare_at_price, image_url, image_alt, created_at, updated_at,
+                     availability)
 SELECT id, slug, name, description, brand_id, category_id, options, tags, attributes, source, is_published,
-       :currency, price, compare_at_price, image_url, image_alt, :now, :now
-  FROM stage_product WHERE is_new ORDER BY line
+       :currency, price, compare_at_price, image_url, image_alt, :now, :now, availability_of(v.most)
+  FROM stage_product JOIN (SELECT product_id, max(coalesce(quantity, 0)) AS most FROM stage_variant
+                            GROUP BY product_id) v ON v.product_id = id
+ WHERE is_new ORDER BY line
 """
 UPDATE_PRODUCTS = """
 WITH changed AS (
@@ -80,8 +85,9 @@ INSERT INTO touched SELECT id FROM changed
 INSERT_VARIANTS = """
 WITH made AS (
   INSERT INTO variant (id, product_id, sku, options, position, price, compare_at_price, currency, barcode, grams,
-                       image_url, source)
-  SELECT id, product_id, sku, options, position, price, compare_at_price, :currency, barcode, grams, image_url, source
+                       image_url, source, availability)
+  SELECT id, product_id, sku, options, position, price, compare_at_price, :currency, barcode, grams, image_url,
+         source, availability_of(coalesce(quantity, 0))
     FROM stage_variant WHERE is_new ORDER BY line
   RETURNING product_id)
 INSERT INTO touched SELECT product_id FROM made

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import insert, select
 
 from app.catalogue.models import Brand, Category
-from app.catalogue.rules import brand_key, slugify
+from app.catalogue.rules import name_key, slugify
 from app.kernel import ids
 from app.kernel.database import session
 
@@ -34,7 +34,7 @@ class Taxonomy:
         return len(self._new_categories)
 
     def brand(self, name: str) -> uuid.UUID:
-        key = brand_key(name)
+        key = name_key(name)
         if key not in self._brands:
             slug = _free(slugify(name), self._brand_slugs)
             self._brands[key] = ids.uuid7()
@@ -45,7 +45,7 @@ class Taxonomy:
         """The category at the end of `names`, with those above it."""
         parent: tuple[uuid.UUID, str] | None = None
         for depth in range(1, len(names) + 1):
-            key = tuple(brand_key(name) for name in names[:depth])
+            key = tuple(name_key(name) for name in names[:depth])
             if key not in self._categories:
                 self._categories[key] = self._new_category(names[depth - 1], parent)
             parent = self._categories[key]
@@ -67,8 +67,9 @@ class Taxonomy:
         )
         slug = _free(wanted, self._category_slugs)
         path = f"{parent[1]}/{slug}" if parent else slug
-        row = {
-            "id": ids.uuid7(),
+        category_id = ids.uuid7()
+        row: dict[str, object] = {
+            "id": category_id,
             "parent_id": parent[0] if parent else None,
             "slug": slug,
             "name": name,
@@ -76,11 +77,11 @@ class Taxonomy:
             "position": len(self._categories),
         }
         self._new_categories.append(row)
-        return row["id"], path  # type: ignore[return-value]
+        return category_id, path
 
     def _load(self) -> None:
         for brand_id, slug, name in session().execute(select(Brand.id, Brand.slug, Brand.name)):
-            self._brands[brand_key(name)] = brand_id
+            self._brands[name_key(name)] = brand_id
             self._brand_slugs.add(slug)
         keys: dict[uuid.UUID, tuple[str, ...]] = {}
         rows = session().execute(
@@ -90,7 +91,7 @@ class Taxonomy:
         )
         for category_id, parent_id, slug, name, path in rows:
             above = keys[parent_id] if parent_id else ()
-            keys[category_id] = (*above, brand_key(name))
+            keys[category_id] = (*above, name_key(name))
             self._categories[keys[category_id]] = (category_id, path)
             self._category_slugs.add(slug)
 

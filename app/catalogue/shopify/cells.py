@@ -20,12 +20,31 @@ _GRAMS = re.compile(r"(\d{1,12})(?:\.(\d{1,9}))?", re.ASCII)
 _HANDLE = re.compile(r"[^\s/?#%\\]+")
 _URL = re.compile(r"(https?://[^\s/]+/?|/(?!/))[^\s\"<>]*", re.IGNORECASE)
 # No headings above the page's own, no pictures from elsewhere, nothing that runs.
-_TAGS = frozenset(
-    "p br hr ul ol li dl dt dd strong b em i u s small sub sup h3 h4 h5 h6 blockquote pre code a span div "
-    "table caption thead tbody tfoot tr th td".split()
-)
+_TAGS = {
+    *(
+        "p",
+        "br",
+        "hr",
+        "ul",
+        "ol",
+        "li",
+        "dl",
+        "dt",
+        "dd",
+        "strong",
+        "b",
+        "em",
+        "i",
+        "u",
+        "s",
+        "small",
+        "sub",
+    ),
+    *("sup", "h3", "h4", "h5", "h6", "blockquote", "pre", "code", "a", "span", "div"),
+    *("table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td"),
+}
 _CLEANER = nh3.Cleaner(
-    tags=set(_TAGS),
+    tags=_TAGS,
     attributes={"a": {"href", "title"}, "th": {"colspan", "rowspan", "scope"}, "td": {"colspan", "rowspan"}},
     url_schemes={"http", "https", "mailto"},
 )

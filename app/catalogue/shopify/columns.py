@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 
+# fmt: off
 HEADER = (
-    "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Option2 Name,Option2 Value,"
-    "Option3 Name,Option3 Value,Variant SKU,Variant Grams,Variant Inventory Tracker,Variant Inventory Qty,"
-    "Variant Inventory Policy,Variant Fulfillment Service,Variant Price,Variant Compare At Price,"
-    "Variant Requires Shipping,Variant Taxable,Variant Barcode,Image Src,Image Position,Image Alt Text,Gift Card,"
-    "SEO Title,SEO Description,Google Shopping / Google Product Category,Google Shopping / Gender,"
-    "Google Shopping / Age Group,Google Shopping / MPN,Google Shopping / AdWords Grouping,"
-    "Google Shopping / AdWords Labels,Google Shopping / Condition,Google Shopping / Custom Product,"
-    "Google Shopping / Custom Label 0,Google Shopping / Custom Label 1,Google Shopping / Custom Label 2,"
-    "Google Shopping / Custom Label 3,Google Shopping / Custom Label 4,Variant Image,Variant Weight Unit,"
-    "Variant Tax Code"
-).split(",")
+    "Handle", "Title", "Body (HTML)", "Vendor", "Type", "Tags", "Published", "Option1 Name",
+    "Option1 Value", "Option2 Name", "Option2 Value", "Option3 Name", "Option3 Value", "Variant SKU",
+    "Variant Grams", "Variant Inventory Tracker", "Variant Inventory Qty", "Variant Inventory Policy",
+    "Variant Fulfillment Service", "Variant Price", "Variant Compare At Price",
+    "Variant Requires Shipping", "Variant Taxable", "Variant Barcode", "Image Src", "Image Position",
+    "Image Alt Text", "Gift Card", "SEO Title", "SEO Description",
+    "Google Shopping / Google Product Category", "Google Shopping / Gender", "Google Shopping / Age Group",
+    "Google Shopping / MPN", "Google Shopping / AdWords Grouping", "Google Shopping / AdWords Labels",
+    "Google Shopping / Condition", "Google Shopping / Custom Product", "Google Shopping / Custom Label 0",
+    "Google Shopping / Custom Label 1", "Google Shopping / Custom Label 2",
+    "Google Shopping / Custom Label 3", "Google Shopping / Custom Label 4", "Variant Image",
+    "Variant Weight Unit", "Variant Tax Code",
+)
+# fmt: on
 
 BODY = "Body (HTML)"
 # Without one of these a file cannot say what it means: a blank cell clears a value, an absent column must not.
