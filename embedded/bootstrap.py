@@ -20,12 +20,12 @@ CANDIDATES = ("python3.11", "python3.12", "python3.13", "python3", "python")
 INSTALL_MB, RUN_MB = 1500, 300
 RUNTIME, DEVELOPMENT = "requirements.txt", "requirements-dev.txt"
 TARGETS = {
-    "run": (RUNTIME, "embedded.run"),
-    "test": (DEVELOPMENT, "embedded.suite"),
-    "check": (DEVELOPMENT, "embedded.suite"),
-    "test-browser": (DEVELOPMENT, "embedded.suite"),
-    "bench": (DEVELOPMENT, "bench"),
-    "reset": (None, "embedded.reset"),
+    "run": (RUNTIME, ["embedded.run"]),
+    "test": (DEVELOPMENT, ["embedded.suite", "test"]),
+    "check": (DEVELOPMENT, ["embedded.suite", "check"]),
+    "test-browser": (DEVELOPMENT, ["embedded.suite", "test-browser"]),
+    "bench": (DEVELOPMENT, ["bench"]),
+    "reset": (None, ["embedded.reset"]),
 }
 # What pip says, and what it means for the person at the terminal; the first match wins.
 PIP_TROUBLES = (
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:  # noqa: RET503 - execv does not return
     except Missing as problem:
         print(problem, file=sys.stderr)
         return 1
-    os.execv(str(PYTHON), [str(PYTHON), "-m", module, target])  # noqa: S606 - there is no shell in it
+    os.execv(str(PYTHON), [str(PYTHON), "-m", *module])  # noqa: S606 - there is no shell in it
 
 
 def set_up(requirements: str) -> None:

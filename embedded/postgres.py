@@ -57,6 +57,11 @@ class Postgres:
         self.home = (base if reachable else shelter.place_for(base)) / "postgres"
         self.data, self.log = self.home / "data", self.home / "log"
 
+    @staticmethod
+    def present(base: Path) -> bool:
+        """Whether a cluster was ever set up for `base`."""
+        return any((home / "postgres" / "data").exists() for home in (base, shelter.place_for(base)))
+
     @property
     def url(self) -> str:
         """SQLAlchemy URL of the role that the shop runs as: it owns nothing."""
@@ -70,6 +75,8 @@ class Postgres:
     def start(self) -> None:
         """Answer with database and roles in place, whatever happened before; CannotStart if it cannot."""
         with locked(self._base, "postgres"):
+            if self.data.exists() and not self._state.knows_secret(f"postgres:{SUPERUSER}"):
+                raise CannotStart(f"The passwords of {self.data} are lost: `make reset` starts over.")
             if not self.answers():
                 self._make_home()
                 self._make_cluster()

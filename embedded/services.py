@@ -58,18 +58,21 @@ def start(base: Path, *, profile: Profile, environ: Mapping[str, str] = os.envir
 def stop(base: Path, *, profile: Profile) -> list[str]:
     """Stop what `start` started below `base`; the names of what was running."""
     base = base.resolve()
-    if not (base / "state.json").exists():
-        return []
-    servers = (("Redis", Redis(base, profile)), ("PostgreSQL", Postgres(base, profile)))
-    return [name for name, server in servers if server.stop()]
+    stopped = []
+    if (base / "redis").exists() and Redis(base, profile).stop():
+        stopped.append("Redis")
+    if Postgres.present(base) and Postgres(base, profile).stop():
+        stopped.append("PostgreSQL")
+    return stopped
 
 
 def status(base: Path, *, profile: Profile) -> dict[str, bool]:
     """Which of our servers answer."""
     base = base.resolve()
-    if not (base / "state.json").exists():
-        return {"PostgreSQL": False, "Redis": False}
-    return {"PostgreSQL": Postgres(base, profile).answers(), "Redis": Redis(base, profile).answers()}
+    return {
+        "PostgreSQL": Postgres.present(base) and Postgres(base, profile).answers(),
+        "Redis": Redis(base, profile).answers(),
+    }
 
 
 def main() -> int:

@@ -94,6 +94,11 @@ class State:
         """The secret of `name` (URL-safe), made the first time."""
         return self._keep("secrets", name, lambda _: secrets.token_urlsafe(32))
 
+    def knows_secret(self, name: str) -> bool:
+        """Whether that secret was made before."""
+        with locked(self._base, "state"):
+            return name in self._read()["secrets"]
+
     def _keep(self, kind: str, name: str, make: Any) -> Any:
         with locked(self._base, "state"):
             content = self._read()

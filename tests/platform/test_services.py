@@ -224,3 +224,12 @@ def test_a_redis_that_is_slow_to_answer_is_waited_for_and_not_doubled(base: Path
     server.start()
     wake.join()
     assert (server.url, server.pid()) == (url, pid)
+
+
+def test_data_whose_passwords_are_lost_is_one_sentence_at_once_and_can_still_be_stopped(base: Path) -> None:
+    _start(base)
+    Redis(base, "test").stop()
+    (base / "state.json").unlink()
+    with pytest.raises(CannotStart, match=r"The passwords of .* are lost: `make reset` starts over"):
+        _start(base)
+    assert services.stop(base, profile="test") == ["PostgreSQL"]
