@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import smtplib
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -11,7 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.sandbox.peers import Process
+from sandbox.mailbox.store import MOST
+from sandbox.mailbox.store import Mailbox as Store
+from tests.sandbox.peers import ROOT, Process
 
 
 def free_port() -> int:
@@ -91,6 +95,23 @@ def test_delete_all(mailbox: Mailbox) -> None:
     assert requests.post(mailbox.url + "/delete", timeout=5).status_code == 200
     assert mailbox.get("/api/messages").json()["messages"] == []
     assert mailbox.get("/messages/20260101T000000000000-00000000").status_code == 404
+
+
+def test_a_taken_port_is_said_in_one_sentence(mailbox: Mailbox, tmp_path: Path) -> None:
+    flags = ["--smtp-port", str(mailbox.smtp_port), "--http-port", "0", "--data", str(tmp_path)]
+    command = [sys.executable, "-m", "sandbox.mailbox", *flags]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"mailbox: cannot take mail on 127.0.0.1:{mailbox.smtp_port}: ")
+    assert "Traceback" not in ended.stderr
+
+
+def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+    box = Store(tmp_path)
+    ids = [box.add(f"Subject: {n}\r\n\r\nHello".encode(), ["ann@demo.example"]) for n in range(MOST + 3)]
+    assert [one.id for one in box.summaries()] == ids[:2:-1]
+    assert len(list(tmp_path.glob("*.eml"))) == MOST
+    assert box.find(ids[0]) is None
 
 
 def test_mails_survive_a_restart(tmp_path: Path) -> None:

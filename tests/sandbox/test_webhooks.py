@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.sandbox.peers import SECRET, Gateway, Shop, good_signature, wait_for
 
@@ -123,6 +126,32 @@ def test_a_webhook_fault_strikes_the_next_event_only(
     spared = gateway.pay("pm_card_visa", "k2").json()["id"]
     wait_for(lambda: len(shop.of(struck)) >= count and shop.of(spared))
     assert (len(shop.of(struck)), len(shop.of(spared))) == (count, 1)
+
+
+def test_a_gateway_killed_under_load_keeps_what_it_acknowledged(data: Path) -> None:
+    gateway = Gateway(data)
+    acknowledged: list[str] = []
+
+    def charge(worker: int) -> None:
+        for n in itertools.count():
+            key = f"w{worker}-{n}"
+            try:
+                assert gateway.pay("pm_card_visa", key).status_code == 201
+            except requests.ConnectionError:
+                return
+            acknowledged.append(key)
+
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            workers = [pool.submit(charge, worker) for worker in range(4)]
+            wait_for(lambda: len(acknowledged) > 60)
+            gateway.end(signal.SIGKILL)
+            for worker in workers:
+                worker.result()
+        gateway.start()
+        assert {gateway.truth(key)["status"] for key in acknowledged} == {"captured"}
+    finally:
+        gateway.end()
 
 
 def test_a_killed_gateway_forgets_nothing(data: Path, shop: Shop) -> None:
