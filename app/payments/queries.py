@@ -18,7 +18,7 @@ from app.payments.states import OPEN, REFUND_OPEN
 
 
 def find_payment(payment_id: uuid.UUID) -> Payment | None:
-    return session().get(Payment, payment_id)
+    return session().get(Payment, payment_id, populate_existing=True)
 
 
 def get_payment(payment_id: uuid.UUID) -> Payment:
@@ -63,10 +63,17 @@ def list_open(reference: str | None = None) -> Sequence[Payment]:
     return session().scalars(statement).all()
 
 
-def list_due(gateway: str, *, limit: int) -> list[uuid.UUID]:
-    """Ids of payments to ask about now, the longest due first."""
-    statement = select(Payment.id).where(Payment.gateway == gateway, Payment.next_check_at <= clock.now())
-    return list(session().scalars(statement.order_by(Payment.next_check_at).limit(limit)))
+def list_by_id(payment_ids: Sequence[uuid.UUID]) -> Sequence[Payment]:
+    """Those that exist, in no order, as they are now."""
+    statement = select(Payment).where(Payment.id.in_(payment_ids))
+    return session().scalars(statement.execution_options(populate_existing=True)).all()
+
+
+def list_due(gateway: str, *, limit: int) -> Sequence[Payment]:
+    """Payments to ask about now, the longest due first."""
+    statement = select(Payment).where(Payment.gateway == gateway, Payment.next_check_at <= clock.now())
+    ordered = statement.order_by(Payment.next_check_at).limit(limit)
+    return session().scalars(ordered.execution_options(populate_existing=True)).all()
 
 
 def list_due_refunds(gateway: str, *, limit: int) -> list[uuid.UUID]:
@@ -83,10 +90,18 @@ def list_due_refunds(gateway: str, *, limit: int) -> list[uuid.UUID]:
 
 def get_refund(refund_id: uuid.UUID) -> CardRefund:
     """Raises NotFound."""
-    refund = session().get(CardRefund, refund_id)
+    refund = session().get(CardRefund, refund_id, populate_existing=True)
     if refund is None:
         raise NotFound("There is no such card refund.")
     return refund
+
+
+def find_refund_by_key(key: str | None) -> CardRefund | None:
+    """By the key that the gateway was given: our refund id as text."""
+    try:
+        return session().get(CardRefund, uuid.UUID(key), populate_existing=True) if key else None
+    except ValueError:
+        return None
 
 
 def list_refunds_of(payment_id: uuid.UUID) -> Sequence[CardRefund]:
@@ -96,7 +111,7 @@ def list_refunds_of(payment_id: uuid.UUID) -> Sequence[CardRefund]:
 
 
 def find_cursor(gateway: str) -> GatewayCursor | None:
-    return session().get(GatewayCursor, gateway)
+    return session().get(GatewayCursor, gateway, populate_existing=True)
 
 
 def find_webhook(gateway: str, event_id: str) -> WebhookEvent | None:

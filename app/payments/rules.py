@@ -133,19 +133,25 @@ def _settle(facts: PaymentFacts, snapshot: Snapshot, now: datetime) -> Decision:
 def _unclear(
     facts: PaymentFacts, reason: str, now: datetime, issue: Issue | None, *, doubt: bool = False
 ) -> Decision:
-    """No word to go by. `doubt`: what we showed the shopper so far is not to be trusted either."""
+    """No word to go by. `doubt`: what we showed the shopper so far is not to be trusted either.
+
+    Not counted as a check: a gateway that was away for an hour is asked again within a minute of its return.
+    """
     if facts.state not in OPEN:
         return Decision(facts.state, issue=issue)
     moves = facts.state == "submitting" or (doubt and facts.state != "unknown")
-    changes: dict[str, Any] = {"last_error": reason, **_ask_again(facts, now)}
+    changes: dict[str, Any] = {"last_error": reason, "next_check_at": now + FIRST_CHECK}
     if moves:
         changes["next_action_url"] = None
     return Decision("unknown" if moves else facts.state, changes, issue)
 
 
 def _absent(facts: PaymentFacts, now: datetime) -> Decision:
-    if facts.state in OPEN or (facts.state in ("declined", "canceled") and facts.gateway_ref is None):
-        return _unclear(facts, "the gateway does not know it", now, None)
+    if facts.state in OPEN:
+        changes = {"last_error": "the gateway does not know it", **_ask_again(facts, now)}
+        return Decision("unknown" if facts.state == "submitting" else facts.state, changes)
+    if facts.gateway_ref is None:
+        return Decision(facts.state)
     issue = Issue(
         "missing_at_gateway",
         {"payment": facts.key, "reference": facts.reference, "state": facts.state},

@@ -198,12 +198,8 @@ def finish_webhook(*, gateway: str, event_id: str, state: str, error: str | None
     session().execute(statement.values(state=state, last_error=error, processed_at=clock.now()))
 
 
-def keep_cursor(*, gateway: str, cursor: str | None) -> None:
-    """Remember how far the walk over the gateway's list has come."""
-    row = insert(GatewayCursor).values(gateway=gateway, cursor=cursor, walked_at=clock.now())
-    session().execute(
-        row.on_conflict_do_update(
-            index_elements=["gateway"],
-            set_={"cursor": row.excluded.cursor, "walked_at": row.excluded.walked_at},
-        )
-    )
+def keep_cursor(*, gateway: str, cursor: str | None, walked_at: datetime) -> None:
+    """Remember that a walk over the gateway's list, begun at `walked_at`, came to its end at `cursor`."""
+    values = {"cursor": cursor, "walked_at": walked_at}
+    row = insert(GatewayCursor).values(gateway=gateway, **values)
+    session().execute(row.on_conflict_do_update(index_elements=["gateway"], set_=values))

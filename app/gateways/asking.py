@@ -1,0 +1,73 @@
+"""Ask the gateway what is true and settle that: what callbacks, reconciliation and staff all do.
+
+No transaction is open while the gateway is asked, and none is opened here: `settle` opens its own.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from app.checkout.flow import settle
+from app.checkout.refunds import settle_refund
+from app.kernel import clock
+from app.kernel.actor import Actor
+from app.kernel.crashpoint import crashpoint
+from app.kernel.database import end_reading
+from app.payments import queries, rules
+from app.payments.gateway import Absent, Gateway, RefundRefused, RefundSnapshot, Snapshot, Unknown
+from app.payments.states import OPEN, REFUND_OPEN
+
+
+def ask_payment(
+    *, payment_id: uuid.UUID, gateway: Gateway, actor: Actor
+) -> tuple[Snapshot | Absent | Unknown, str]:
+    """What the gateway said, and the payment's state after it was settled. Raises NotFound.
+
+    A payment that somebody wants ended, that never arrived, or that has waited too long is cancelled at the
+    gateway; it is over only when the gateway says so, and a charge that was faster wins.
+    """
+    payment = queries.get_payment(payment_id)
+    gateway_ref, is_open = payment.gateway_ref, payment.state in OPEN
+    wanted, age = payment.cancel_requested_at is not None, clock.now() - payment.created_at
+    end_reading()
+    truth = gateway.fetch(payment_id, gateway_ref)
+    if is_open and _is_to_end(truth, wanted=wanted, age=age):
+        crashpoint("reconcile.before_cancel")
+        truth = gateway.cancel(payment_id, gateway_ref)
+    crashpoint("reconcile.before_settle")
+    settled = settle(payment_id=payment_id, truth=truth, actor=actor)
+    return truth, settled.payment_state
+
+
+def ask_refund(
+    *, refund_id: uuid.UUID, gateway: Gateway, actor: Actor
+) -> RefundSnapshot | RefundRefused | Absent | Unknown | None:
+    """Send a queued card refund under its own key, or ask how it went; None when it has ended before.
+
+    Raises NotFound.
+    """
+    refund = queries.get_refund(refund_id)
+    payment = queries.get_payment(refund.payment_id)
+    known_ref, payment_ref, amount = refund.gateway_ref, payment.gateway_ref, refund.amount
+    is_open, queued_for = refund.state in REFUND_OPEN, clock.now() - refund.created_at
+    end_reading()
+    if not is_open:
+        return None
+    # Asked first: after a day the gateway may have forgotten the key, and would refund a second time.
+    truth: RefundSnapshot | RefundRefused | Absent | Unknown = gateway.fetch_refund(refund_id, known_ref)
+    may_send = queued_for < rules.NEVER_RESEND_AFTER and payment_ref is not None
+    if isinstance(truth, Absent) and may_send:
+        truth = gateway.refund(refund_id, str(payment_ref), amount)
+    crashpoint("refund.before_settle")
+    settle_refund(refund_id=refund_id, truth=truth, actor=actor)
+    return truth
+
+
+def _is_to_end(truth: Snapshot | Absent | Unknown, *, wanted: bool, age: timedelta) -> bool:
+    if isinstance(truth, Unknown):
+        return False
+    if isinstance(truth, Snapshot) and truth.status in ("captured", "declined", "canceled"):
+        return False
+    never_arrived = isinstance(truth, Absent) and age >= rules.ABSENT_FOR
+    return wanted or never_arrived or age >= rules.GIVE_UP_AFTER

@@ -1,0 +1,157 @@
+"""Compare our payments with the gateway's, from both sides: ask about our open ones, and walk over its list.
+
+The walk is what finds the money of a payment that we had closed, when its callback was lost: nobody polls those.
+Safe to run twice and at once: one run at a time holds the lock, and all that is written goes through `settle`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.checkout.flow import settle
+from app.gateways.asking import ask_payment, ask_refund
+from app.kernel import clock
+from app.kernel.actor import Actor
+from app.kernel.database import end_reading, run_atomically
+from app.outbox.runs import single_flight
+from app.payments import issues, queries, rules
+from app.payments import service as payments
+from app.payments.gateway import Gateway, ListPage, Snapshot, Unknown
+from app.payments.service import facts_of
+
+BATCH = 200
+OVERLAP = timedelta(hours=1)
+"""Walk this far back behind the last walk: clocks differ, and lists show changes late."""
+FIRST_WALK = timedelta(days=1)
+GIVE_UP_AFTER_SILENCE = 3
+"""A gateway that does not answer this often in a row is not asked about the rest: they stay due."""
+
+
+@dataclass
+class Report:
+    """Counts of one run. `complete`: the walk came to the end of the gateway's list."""
+
+    asked: int = 0
+    changed: int = 0
+    unclear: int = 0
+    refunds: int = 0
+    walked: int = 0
+    found: int = 0
+    orphans: int = 0
+    complete: bool = False
+
+    def __str__(self) -> str:
+        walk = "complete" if self.complete else "cut short"
+        return (
+            f"asked {self.asked}, changed {self.changed}, unclear {self.unclear}, refunds {self.refunds}; "
+            f"walk {walk}: {self.walked} seen, {self.found} settled, {self.orphans} orphans"
+        )
+
+
+def reconcile(*, gateway: Gateway, actor: Actor) -> Report | None:
+    """One run; None when another one is under way."""
+    with single_flight("payments.reconcile") as mine:
+        end_reading()
+        if not mine:
+            return None
+        report = Report()
+        _poll_payments(report, gateway, actor)
+        _poll_refunds(report, gateway, actor)
+        _walk(report, gateway, actor)
+        return report
+
+
+def _poll_payments(report: Report, gateway: Gateway, actor: Actor) -> None:
+    due = {payment.id: payment.state for payment in queries.list_due(gateway.name, limit=BATCH)}
+    end_reading()
+    silent = 0
+    for payment_id, before in due.items():
+        truth, after = ask_payment(payment_id=payment_id, gateway=gateway, actor=actor)
+        report.asked += 1
+        report.changed += after != before
+        unclear = isinstance(truth, Unknown)
+        report.unclear += unclear
+        silent = silent + 1 if unclear else 0
+        if silent >= GIVE_UP_AFTER_SILENCE:
+            return
+
+
+def _poll_refunds(report: Report, gateway: Gateway, actor: Actor) -> None:
+    due = queries.list_due_refunds(gateway.name, limit=BATCH)
+    end_reading()
+    silent = 0
+    for refund_id in due:
+        truth = ask_refund(refund_id=refund_id, gateway=gateway, actor=actor)
+        report.refunds += 1
+        silent = silent + 1 if isinstance(truth, Unknown) else 0
+        if silent >= GIVE_UP_AFTER_SILENCE:
+            return
+
+
+def _walk(report: Report, gateway: Gateway, actor: Actor) -> None:
+    """Remembered as done only at the end of the list: a walk that was cut short is walked again."""
+    began = clock.now()
+    last = queries.find_cursor(gateway.name)
+    since = (last.walked_at if last else began - FIRST_WALK) - OVERLAP
+    cursor: str | None = None
+    while True:
+        end_reading()
+        page = gateway.list_changed(cursor, since)
+        if not isinstance(page, ListPage):
+            return
+        _compare(page.snapshots, report, actor)
+        cursor = page.cursor
+        if not page.has_more:
+            break
+    run_atomically(lambda: payments.keep_cursor(gateway=gateway.name, cursor=cursor, walked_at=began))
+    report.complete = True
+
+
+def _compare(snapshots: Sequence[Snapshot], report: Report, actor: Actor) -> None:
+    """Settle what would change something here; most of a page is known already."""
+    keys = {snapshot.key: _uuid(snapshot.key) for snapshot in snapshots}
+    ours = {str(row.id): row for row in queries.list_by_id([key for key in keys.values() if key])}
+    news: list[tuple[uuid.UUID, Snapshot]] = []
+    for snapshot in snapshots:
+        report.walked += 1
+        row = ours.get(snapshot.key)
+        if row is None:
+            report.orphans += snapshot.captured > 0 and report_orphan(snapshot)
+            continue
+        decision = rules.decide(facts_of(row), snapshot, clock.now())
+        if decision.state != row.state or decision.issue is not None:
+            news.append((row.id, snapshot))
+    end_reading()
+    for payment_id, snapshot in news:
+        settle(payment_id=payment_id, truth=snapshot, actor=actor)
+        report.found += 1
+
+
+def report_orphan(snapshot: Snapshot) -> bool:
+    """Money at the gateway that no payment of ours is about; True when that is new."""
+    end_reading()
+    detail = {
+        "gateway_ref": snapshot.gateway_ref,
+        "key": snapshot.key,
+        "reference": snapshot.reference,
+        "captured": snapshot.captured,
+        "currency": snapshot.currency,
+    }
+    return run_atomically(
+        lambda: issues.record_issue(
+            kind="orphan_payment",
+            ref=snapshot.gateway_ref,
+            detail=detail,
+            suggestion="Find out whose it is; if it is ours, refund it at the gateway.",
+        )
+    )
+
+
+def _uuid(key: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(key)
+    except ValueError:
+        return None
