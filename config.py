@@ -28,6 +28,8 @@ def load(environ: dict[str, str] | None = None) -> dict[str, Any]:
         "SECRET_KEY_FALLBACKS": _words(env.get("SECRET_KEY_FALLBACKS", "")),
         "BASE_URL": env.get("BASE_URL", "http://127.0.0.1:8000").rstrip("/"),
         "TRUSTED_PROXIES": _integer(env, "TRUSTED_PROXIES", 0),
+        "LOG_FORMAT": _one_of(env, "LOG_FORMAT", "json" if mode == "production" else "text", {"json", "text"}),
+        "LOG_LEVEL": env.get("LOG_LEVEL", "INFO").upper(),
         "MAX_CONTENT_LENGTH": 1024 * 1024,
         "MAX_FORM_MEMORY_SIZE": 256 * 1024,
         **_shop(env),
@@ -89,7 +91,8 @@ def _redis(env: Any) -> dict[str, Any]:
         "RATELIMIT_ENABLED": limits == "on",
         "RATELIMIT_STORAGE_URI": url,
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
-        "RATELIMIT_HEADERS_ENABLED": False,
+        "RATELIMIT_HEADERS_ENABLED": False,  # ours say seconds (blueprints/common/limits.py), theirs a date
+        "RATELIMIT_STORAGE_OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
     }
 
 
@@ -101,6 +104,7 @@ def _sessions(env: Any, mode: str) -> dict[str, Any]:
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
+        "SESSION_REFRESH_EACH_REQUEST": False,  # blueprints/common/sessions.py rewrites it once a minute
         "WTF_CSRF_TIME_LIMIT": None,
         "ACCESS_TOKEN_SECONDS": 900,
         "REFRESH_TOKEN_SECONDS": 60 * 24 * 3600,
@@ -186,6 +190,13 @@ def _integer(env: Any, name: str, default: int) -> int:
         return int(env.get(name, default))
     except ValueError:
         raise ConfigurationError(f"{name} is {env[name]!r}; it must be a whole number.") from None
+
+
+def _one_of(env: Any, name: str, default: str, choices: set[str]) -> str:
+    value = env.get(name, default)
+    if value not in choices:
+        raise ConfigurationError(f"{name} is {value!r}; it must be {' or '.join(sorted(choices))}.")
+    return str(value)
 
 
 def _number(env: Any, name: str, default: float) -> float:

@@ -91,7 +91,7 @@ def find_bearer(access_token: str) -> Bearer | None:
     )
     if row is None:
         return None
-    person = Person(*tuple(row)[6:])
+    person = _made(tuple(row)[6:])
     unused = row.revoked_at is None and row.refreshed_at is None
     current = person.is_active and row.token_epoch == person.session_epoch
     return Bearer(row.token_id, row.family_id, row.access_expires_at, unused and current, person)
@@ -121,7 +121,7 @@ def list_customers(
         statement = statement.where(Customer.id > boundary if backwards else Customer.id < boundary)
     order = Customer.id.asc() if backwards else Customer.id.desc()
     rows = session().execute(statement.order_by(order).limit(limit + 1)).all()
-    return _page([Person(*tuple(row)) for row in rows], limit, cursor is not None, backwards, filters)
+    return _page([_made(row) for row in rows], limit, cursor is not None, backwards, filters)
 
 
 def list_addresses(customer_id: uuid.UUID) -> Sequence[Address]:
@@ -152,7 +152,11 @@ _LIKE = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
 
 
 def _person(row: Any) -> Person | None:
-    return None if row is None else Person(*tuple(row))
+    return None if row is None else _made(row)
+
+
+def _made(row: Any) -> Person:
+    return Person(*row)
 
 
 def _uuid(text: str) -> uuid.UUID | None:

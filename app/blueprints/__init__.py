@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
+from app.blueprints import account, api_v1, common, ops
+
 
 def register(app: Flask) -> None:
     """Register every edge, in the order in which their URL rules are tried."""
+    common.register(app)
+    ops.register(app)
+    account.register(app)
+    api_v1.register(app)

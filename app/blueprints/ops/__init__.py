@@ -1,0 +1,12 @@
+"""Operations: health, metrics, and the commands of `flask`."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.blueprints.ops import commands_customers, health
+
+
+def register(app: Flask) -> None:
+    app.register_blueprint(health.bp)
+    app.cli.add_command(commands_customers.group)
