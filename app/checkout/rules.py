@@ -112,7 +112,7 @@ class Quote(msgspec.Struct, frozen=True):
             (self.shipping, self.tax, self.total, self.points, self.points_value, self.card_due),
             (self.rules_version, self.earn_points, self.address, self.shipping_method),
         ]
-        return hashlib.sha256(msgspec.json.encode(promised)).digest()
+        return hashlib.sha256(msgspec.json.encode(promised, order="deterministic")).digest()
 
 
 def shipping_method(code: str) -> ShippingMethod:
