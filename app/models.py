@@ -12,6 +12,7 @@ from app.orders import models as orders
 from app.outbox import models as outbox
 from app.payments import models as payments
 from app.rewards import models as rewards
+from app.rewards import programme_models as rewards_programme
 
 __all__ = [
     "accounts",
@@ -26,4 +27,5 @@ __all__ = [
     "outbox",
     "payments",
     "rewards",
+    "rewards_programme",
 ]

@@ -254,7 +254,21 @@ class PointsAdjustment(Base):
         Index("ix_points_adjustment_state", "state", "created_at"),
         Index("ix_points_adjustment_customer_id", "customer_id", "created_at"),
         Index("ix_points_adjustment_requested_by", "requested_by", "created_at"),
-        Index("uq_points_adjustment_reversal_of", "reversal_of", unique=True),
+        Index(
+            "uq_points_adjustment_reversal_of",
+            "reversal_of",
+            unique=True,
+            postgresql_where=text("state IN ('awaiting_approval','applied')"),
+        ),
+        Index(
+            "uq_points_adjustment_pending",
+            "customer_id",
+            "points",
+            "reason_code",
+            unique=True,
+            postgresql_where=text("state = 'awaiting_approval'"),
+        ),
+        Index("ix_points_adjustment_batch_id", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

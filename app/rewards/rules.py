@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from app.kernel.errors import FieldError, RuleBroken
+from app.rewards.policies import AdjustmentRules, ExpiryRules, TransferRules
 
 Binding = Literal["balance", "share", "order_cap", "excluded_items", "card_minimum"]
 
@@ -41,6 +42,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     quote_ttl_seconds: int = 600
     hold_ttl_seconds: int = 900
     release_grace_days: int = 14
+    adjustments: AdjustmentRules = AdjustmentRules()
+    transfers: TransferRules = TransferRules()
+    expiry: ExpiryRules = ExpiryRules()
     version: int = 1
 
 
