@@ -47,6 +47,9 @@ def test_the_hosted_page_decides(
     assert (truth["status"], truth["decline_code"], truth["next_action"]) == (status, code, None)
     pressed_again = press(payment["next_action"]["url"], decision="pay", number="4242424242424242")
     assert pressed_again.status_code == 200
+    shown = requests.get(payment["next_action"]["url"], timeout=5).text
+    assert "<form" not in shown
+    assert f"payment={payment['id']}" in shown
     assert gateway.truth("k1") == truth
 
 
