@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.blueprints import account, api_v1, common, ops
+from app.blueprints import account, api_v1, common, ops, webhooks
 
 
 def register(app: Flask) -> None:
@@ -13,3 +13,4 @@ def register(app: Flask) -> None:
     ops.register(app)
     account.register(app)
     api_v1.register(app)
+    webhooks.register(app)

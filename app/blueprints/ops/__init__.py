@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.blueprints.ops import commands_customers, health
+from app.blueprints.ops import commands_customers, commands_jobs, health
 
 
 def register(app: Flask) -> None:
     app.register_blueprint(health.bp)
     app.cli.add_command(commands_customers.group)
+    commands_jobs.register(app)

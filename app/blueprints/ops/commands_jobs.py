@@ -1,0 +1,82 @@
+"""`flask payments reconcile` and `flask outbox …`: what cron and people at a terminal use."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+
+from app.gateways.asking import ask_payment
+from app.gateways.reconcile import reconcile
+from app.kernel.actor import system
+from app.kernel.database import transaction
+from app.kernel.errors import NotFound
+from app.outbox import delivery
+from app.payments import queries
+
+payments = AppGroup("payments", help="What the payment gateway knows, and what we know.")
+outbox = AppGroup("outbox", help="Jobs on their way: counts, the dead ones, another try.")
+
+
+def register(app: Flask) -> None:
+    app.cli.add_command(payments)
+    app.cli.add_command(outbox)
+
+
+@payments.command("reconcile")
+def reconcile_command() -> None:
+    """Ask about open payments and walk over the gateway's list. Safe to run at any time, and twice."""
+    report = reconcile(gateway=current_app.extensions["gateway"], actor=system("flask payments reconcile"))
+    click.echo(str(report) if report else "Another run is under way; nothing was done.")
+    if report is not None and not report.complete:
+        sys.exit(1)
+
+
+@payments.command("ask")
+@click.argument("payment_id", type=click.UUID)
+def ask_command(payment_id: uuid.UUID) -> None:
+    """Ask the gateway about one payment and settle what it says."""
+    gateway = current_app.extensions["gateway"]
+    try:
+        truth, state = ask_payment(payment_id=payment_id, gateway=gateway, actor=system("flask payments ask"))
+    except NotFound as error:
+        raise click.ClickException(error.message) from error
+    click.echo(f"gateway: {truth}")
+    click.echo(f"payment: {state}")
+
+
+@payments.command("issues")
+def issues_command() -> None:
+    """Differences that nobody has settled yet."""
+    for issue in queries.list_issues():
+        click.echo(f"{issue.first_seen_at:%Y-%m-%d %H:%M}  {issue.kind}  {issue.ref}  {issue.suggestion}")
+
+
+@outbox.command("status")
+def status_command() -> None:
+    """How many jobs are due, waiting and dead; the dead ones with their last error."""
+    counts = delivery.count_by_state()
+    click.echo(", ".join(f"{count} {state}" for state, count in counts.items()))
+    for row in delivery.list_dead():
+        click.echo(f"{row.id}  {row.topic}  {row.last_error}")
+
+
+@outbox.command("retry")
+@click.argument("job_id", type=click.UUID)
+def retry_command(job_id: uuid.UUID) -> None:
+    """Try a dead job again."""
+    try:
+        with transaction():
+            delivery.revive(row_id=job_id)
+    except NotFound as error:
+        raise click.ClickException(error.message) from error
+
+
+@outbox.command("prune")
+def prune_command() -> None:
+    """Forget jobs done more than 30 days ago."""
+    with transaction():
+        click.echo(f"{delivery.prune()} rows deleted")
