@@ -9,6 +9,9 @@ from typing import Annotated, Any, Generic, TypeVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.blueprints.common import envelope
+from app.blueprints.common.errors import status_of
+from app.blueprints.common.request_ids import request_id
+from app.kernel.errors import ShopError
 from app.kernel.money import MAX_AMOUNT
 from app.kernel.money import Money as KernelMoney
 from app.kernel.pagination import DEFAULT_LIMIT, MAX_LIMIT, Page
@@ -22,12 +25,17 @@ Points = Annotated[int, Meta(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer ready to send or to store: the body is the whole envelope."""
+    """An answer ready to send or to store: the body is the whole envelope.
+
+    `shape` is the type of its data, which must be the declared one; None for stored answers and refusals.
+    `replayed`: it is the first answer of its Idempotency-Key again.
+    """
 
     status: int
     body: bytes
-    shape: type
+    shape: type | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    replayed: bool = False
 
 
 def answer(
@@ -35,6 +43,11 @@ def answer(
 ) -> Answer:
     """`data` is the Struct that the endpoint declares for `status`, or None. `message` is for people."""
     return Answer(status, envelope.success(data, message), type(data), headers or {})
+
+
+def refusal(error: ShopError) -> Answer:
+    """A refusal that is to be stored as the answer of its Idempotency-Key, such as a declined card."""
+    return Answer(status_of(error), envelope.failure(error, request_id=request_id()))
 
 
 class Money(Struct, frozen=True):

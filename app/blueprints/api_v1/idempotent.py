@@ -11,10 +11,8 @@ from typing import Any
 import msgspec
 from flask import request
 
-from app.blueprints.api_v1.answers import Answer
-from app.blueprints.common import envelope
-from app.blueprints.common.errors import BadRequest, status_of
-from app.blueprints.common.request_ids import request_id
+from app.blueprints.api_v1.answers import Answer, refusal
+from app.blueprints.common.errors import BadRequest
 from app.idempotency import service as idempotency
 from app.idempotency.service import Claim, Replay
 from app.kernel import ids
@@ -62,17 +60,17 @@ def read_key() -> str:
     return key
 
 
-def once(key: IdempotentRequest, work: Callable[[], Answer]) -> Answer | Replay:
+def once(key: IdempotentRequest, work: Callable[[], Answer]) -> Answer:
     """Claim, effect and stored answer in one transaction, for calls that talk to nobody else.
 
     A refusal is an answer too: it is stored after the effect was rolled back, and told again. A refusal that
     may pass (`retry_after`) is not stored.
     """
 
-    def unit() -> Answer | Replay:
+    def unit() -> Answer:
         claimed = key.claim()
         if isinstance(claimed, Replay):
-            return claimed
+            return Answer(claimed.status, claimed.body, headers=claimed.headers, replayed=True)
         result = work()
         _finish(claimed, result)
         return result
@@ -91,11 +89,10 @@ def _is_final(error: ShopError) -> bool:
 
 
 def _store_refusal(key: IdempotentRequest, error: ShopError) -> None:
-    body = envelope.failure(error, request_id=request_id())
     with transaction():
         claimed = key.claim()
         if isinstance(claimed, Claim):
-            _finish(claimed, Answer(status_of(error), body, type(None)))
+            _finish(claimed, refusal(error))
 
 
 def _finish(claimed: Claim, result: Answer) -> None:
