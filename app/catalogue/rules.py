@@ -7,6 +7,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from rapidfuzz import process
+from rapidfuzz.distance import DamerauLevenshtein
+
 UNBRANDED = "Unbranded"
 UNSORTED = "Other"
 _NOT_WORD = re.compile(r"[\W_]+")
@@ -48,3 +51,23 @@ def category_names(kind: str, tags: Sequence[str]) -> list[str]:
 def name_key(name: str) -> str:
     """Two spellings with one key are one brand, or one category under one parent."""
     return " ".join(name.casefold().split())
+
+
+def did_you_mean(q: str, words: Sequence[str]) -> str | None:
+    """`q` with its unknown words put right, None when nothing looks misspelt or nothing is near.
+
+    One error in words of four letters, two from eight. A word that begins a known one is being typed, not
+    misspelt.
+    """
+    known = set(words)
+    typed = re.findall(r"[^\W_]+", q.lower())
+    corrected = [_corrected(word, words, known) for word in typed]
+    return " ".join(corrected) if corrected != typed else None
+
+
+def _corrected(word: str, words: Sequence[str], known: set[str]) -> str:
+    if len(word) < 4 or word in known or any(other.startswith(word) for other in words):
+        return word
+    furthest = 2 if len(word) >= 8 else 1
+    near = process.extractOne(word, words, scorer=DamerauLevenshtein.distance, score_cutoff=furthest)
+    return str(near[0]) if near else word

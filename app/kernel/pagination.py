@@ -48,14 +48,15 @@ def decode_cursor(cursor: str, *, filters: Any, width: int) -> tuple[list[Any], 
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         key, digest, backwards = json.loads(raw)
     except (ValueError, binascii.Error, UnicodeDecodeError):
-        raise _bad_cursor() from None
+        raise bad_cursor() from None
     scalars = isinstance(key, list) and all(isinstance(k, str | int) and not isinstance(k, bool) for k in key)
     if not scalars or len(key) != width or digest != filters_digest(filters) or backwards not in (0, 1):
-        raise _bad_cursor()
+        raise bad_cursor()
     return key, bool(backwards)
 
 
-def _bad_cursor() -> RuleBroken:
+def bad_cursor() -> RuleBroken:
+    """The refusal of a cursor that is not ours."""
     message = "This page link is not valid for these filters. Start again from the first page."
     return RuleBroken(
         message, code="CURSOR_INVALID", errors=(FieldError("cursor", "CURSOR_INVALID", message),)

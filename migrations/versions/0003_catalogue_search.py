@@ -17,6 +17,11 @@ SEARCH = """
 ALTER TABLE product ADD COLUMN search tsvector NOT NULL DEFAULT ''::tsvector;
 CREATE INDEX ix_product_search ON product USING gin (search);
 
+-- What a shopper types, as a query: words in any order, "phrases", -without, and the last word may be unfinished.
+CREATE FUNCTION search_query(typed text) RETURNS tsquery LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN q LIKE '%''' THEN (q || ':*')::tsquery ELSE q::tsquery END
+    FROM (SELECT websearch_to_tsquery('english', typed)::text AS q) w $$;
+
 CREATE FUNCTION product_words() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   brand_name text := (SELECT name FROM brand WHERE id = NEW.brand_id);
@@ -131,4 +136,5 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER words ON {table}")
     op.execute("DROP FUNCTION product_words()")
     op.execute("DROP FUNCTION product_words_again()")
+    op.execute("DROP FUNCTION search_query(text)")
     op.execute("ALTER TABLE product DROP COLUMN search")
