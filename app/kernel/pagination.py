@@ -6,15 +6,18 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from app.kernel.errors import FieldError, RuleBroken
 
 T = TypeVar("T")
+Row = TypeVar("Row")
+Shown = TypeVar("Shown")
 DEFAULT_LIMIT = 24
 MAX_LIMIT = 100
+MAX_TOTAL = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,39 @@ class Page(Generic[T]):
     prev: str | None = None
     total: int | None = None
     total_is_lower_bound: bool = False
+
+    def showing(self, present: Callable[[T], Shown]) -> Page[Shown]:
+        """The same page with every item presented."""
+        items = [present(item) for item in self.items]
+        return Page(items, self.limit, self.next, self.prev, self.total, self.total_is_lower_bound)
+
+
+def page_of(
+    rows: Sequence[Row],
+    *,
+    limit: int,
+    key: Callable[[Row], Sequence[Any]],
+    filters: Any,
+    backwards: bool,
+    first: bool,
+    total: int | None = None,
+) -> Page[Row]:
+    """Cut `rows`, fetched as limit + 1 in reading direction, into a page in display order.
+
+    `first`: no cursor was given. `total` is the count up to MAX_TOTAL + 1, where it was asked for.
+    """
+    more, kept = len(rows) > limit, list(rows[:limit])
+    if backwards:
+        kept.reverse()
+    has_next, has_prev = (True, more) if backwards else (more, not first)
+    return Page(
+        items=kept,
+        limit=limit,
+        next=encode_cursor(key(kept[-1]), filters=filters) if kept and has_next else None,
+        prev=encode_cursor(key(kept[0]), filters=filters, backwards=True) if kept and has_prev else None,
+        total=None if total is None else min(total, MAX_TOTAL),
+        total_is_lower_bound=total is not None and total > MAX_TOTAL,
+    )
 
 
 def filters_digest(filters: Any) -> str:
