@@ -43,7 +43,7 @@ def record_issue(*, kind: str, ref: str, detail: dict[str, Any], suggestion: str
     # xmax is 0 only in a row version that this very statement inserted
     is_new = bool(session().execute(statement.returning(literal_column("xmax = 0"))).scalar_one())
     if is_new:
-        payload = {"kind": kind, "ref": ref, "detail": detail, "suggestion": suggestion}
+        payload = {"subject": kind, "text": suggestion, **detail, "ref": ref}
         key = f"mail:staff_alert:{kind}:{ref}"
         outbox.add(outbox.Job("mail.staff_alert", key, payload, queue=outbox.MAIL_QUEUE))
     return is_new

@@ -1,0 +1,80 @@
+"""Mails: render and keep, send, mark. Each step can be repeated; only the sending can happen twice (see
+`app.notifications.service`)."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from typing import Any
+
+import structlog
+from flask import current_app
+from flask_mailman import EmailMultiAlternatives
+
+from app.extensions import mail
+from app.kernel.crashpoint import crashpoint
+from app.kernel.database import end_reading, run_atomically
+from app.notifications import queries, service
+from app.notifications.queries import Letter
+from app.notifications.rendering import render
+from jobs.letters import DRAFTS
+from jobs.registry import Handler, RunningJob
+
+log = structlog.get_logger("mail")
+
+
+def send_message(message: str, job: RunningJob) -> None:
+    """The mail `message`, once per dedupe key."""
+    letter = queries.find_letter(job.dedupe_key)
+    if letter is None:
+        run_atomically(partial(_write, message, job))
+        letter = queries.find_letter(job.dedupe_key)
+    end_reading()
+    if letter is None or letter.is_sent:
+        return
+    crashpoint("mail.before_send")
+    _deliver(letter)
+    crashpoint("mail.before_mark")
+    run_atomically(partial(service.mark_sent, dedupe_key=job.dedupe_key))
+    log.info("mail sent", message=message)
+
+
+def _write(message: str, job: RunningJob) -> None:
+    draft = DRAFTS[message](job.payload)
+    rendered = render(message, {**_frame(), **draft.context}, environment=current_app.jinja_env)
+    service.store_mail(
+        dedupe_key=job.dedupe_key,
+        template=message,
+        rendered=rendered,
+        recipient=draft.recipient,
+        customer_id=draft.customer_id,
+        subject_ref=draft.subject_ref,
+    )
+
+
+def _frame() -> dict[str, Any]:
+    config = current_app.config
+    return {
+        "shop_name": config["SHOP_NAME"],
+        "points_name": config["POINTS_NAME"],
+        "shop_url": config["BASE_URL"] + "/",
+        "name": "",
+    }
+
+
+def _deliver(letter: Letter) -> None:
+    """Hand it to the mail server. Raises what smtplib raises: the job comes again."""
+    digest = hashlib.sha256(letter.dedupe_key.encode()).hexdigest()[:32]
+    host = current_app.config["MAIL_DEFAULT_SENDER"].rpartition("@")[2].rstrip(">")
+    message = EmailMultiAlternatives(
+        letter.subject,
+        letter.text,
+        to=[letter.recipient],
+        headers={"Message-ID": f"<{digest}@{host}>", "Auto-Submitted": "auto-generated"},
+        connection=mail.get_connection(backend="smtp"),
+    )
+    message.attach_alternative(letter.html, "text/html")
+    message.send()
+
+
+HANDLERS: dict[str, Handler] = {f"mail.{message}": partial(send_message, message) for message in DRAFTS}

@@ -1,0 +1,139 @@
+"""What each mail says: from a job's payload to the recipient and the context of the templates."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import current_app
+
+from app.accounts.queries import get_customer
+from app.kernel.money import Money
+from app.orders.queries import OrderView, get_order_view
+from app.payments.errors import DECLINE_SENTENCES
+from app.rewards.queries.balance import get_balance, rules_of_version
+
+REASONS = {
+    "late_capture": "Your bank confirmed the payment only after the order had ended.",
+    "stock_insufficient": "Something in the order was gone when your payment arrived.",
+    "cancelled": "The order was cancelled.",
+}
+"""Reasons that the shop writes down as a word; what staff write is a sentence already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mail before it is rendered."""
+
+    recipient: str
+    context: Mapping[str, Any]
+    customer_id: uuid.UUID | None = None
+    subject_ref: str | None = None
+
+
+def welcome(payload: Mapping[str, Any]) -> Draft:
+    """Payload: customer_id."""
+    person = get_customer(uuid.UUID(payload["customer_id"]))
+    return Draft(person.email, {"name": person.name}, person.id)
+
+
+def order_paid(payload: Mapping[str, Any]) -> Draft:
+    """Payload: order_number; so for every mail about an order."""
+    order = get_order_view(payload["order_number"])
+    return _about(order, earn_confirmed_on=_earned_on(order))
+
+
+def order_pending(payload: Mapping[str, Any]) -> Draft:
+    return _about(get_order_view(payload["order_number"]))
+
+
+def payment_failed(payload: Mapping[str, Any]) -> Draft:
+    order = get_order_view(payload["order_number"])
+    sentence = DECLINE_SENTENCES.get(
+        order.failure_code or "CARD_DECLINED", DECLINE_SENTENCES["CARD_DECLINED"]
+    )
+    return _about(order, reason=sentence.removesuffix(" Nothing was charged."))
+
+
+def order_cancelled(payload: Mapping[str, Any]) -> Draft:
+    """Paid: what was refunded. Not paid yet: the points that were held."""
+    order = get_order_view(payload["order_number"])
+    card = Money(sum(refund.card.amount for refund in order.refunds), order.total.currency)
+    points = sum(refund.points for refund in order.refunds) if order.refunds else order.points
+    return _about(order, points=points, card=card)
+
+
+def order_refunded(payload: Mapping[str, Any]) -> Draft:
+    """The newest refund. Payload, besides order_number: `taken_back` (earned points), if there are any."""
+    order = get_order_view(payload["order_number"])
+    last = order.refunds[-1]
+    reason = REASONS.get(last.reason, last.reason if " " in last.reason else None)
+    taken_back = int(payload.get("taken_back", 0))
+    return _about(order, points=last.points, card=last.card, reason=reason, taken_back=taken_back)
+
+
+def points_adjusted(payload: Mapping[str, Any]) -> Draft:
+    """Payload: customer_id, points (signed), reason (plain words)."""
+    person = get_customer(uuid.UUID(payload["customer_id"]))
+    context = {
+        "name": person.name,
+        "points": int(payload["points"]),
+        "balance": get_balance(person.id).available,
+        "reason": payload["reason"],
+        "statement_url": url("account.miles"),
+    }
+    return Draft(person.email, context, person.id)
+
+
+def staff_alert(payload: Mapping[str, Any]) -> Draft:
+    """Payload: subject (a word or a title), text; whatever else is in it is listed."""
+    shown = {name: value for name, value in payload.items() if name not in ("subject", "text")}
+    context = {
+        "title": str(payload["subject"]).replace("_", " ").capitalize(),
+        "text": payload["text"],
+        "facts": [(name.replace("_", " ").capitalize(), value) for name, value in shown.items()],
+        "url": f"{current_app.config['BASE_URL']}/admin/",
+    }
+    return Draft(current_app.config["STAFF_MAIL"], context, subject_ref=payload.get("order_number"))
+
+
+def url(endpoint: str, **values: Any) -> str:
+    """Absolute, from BASE_URL: there is no request that could say where the shop is."""
+    base = urlsplit(current_app.config["BASE_URL"])
+    adapter = current_app.url_map.bind(base.netloc, url_scheme=base.scheme, script_name=base.path or "/")
+    return adapter.build(endpoint, values, force_external=True)
+
+
+def _about(order: OrderView, **more: Any) -> Draft:
+    context = {
+        "name": get_customer(order.customer_id).name,
+        "order": order,
+        "order_url": url("account.order", number=order.number),
+        **more,
+    }
+    return Draft(order.email, context, order.customer_id, order.number)
+
+
+def _earned_on(order: OrderView) -> date | None:
+    """The day on which the points that the order earns can be spent."""
+    paid = next((event.at for event in order.timeline if event.event == "paid"), None)
+    if paid is None or not order.points_earned:
+        return None
+    window = rules_of_version(order.rules_version).earn.return_window_days
+    return (paid + timedelta(days=window)).date()
+
+
+DRAFTS: dict[str, Callable[[Mapping[str, Any]], Draft]] = {
+    "welcome": welcome,
+    "order_paid": order_paid,
+    "order_pending": order_pending,
+    "payment_failed": payment_failed,
+    "order_cancelled": order_cancelled,
+    "order_refunded": order_refunded,
+    "points_adjusted": points_adjusted,
+    "staff_alert": staff_alert,
+}
