@@ -5,22 +5,21 @@ from __future__ import annotations
 import sys
 from datetime import date, datetime
 from pathlib import Path
-from types import SimpleNamespace as Obj
-from typing import Any
 
 from flask import Flask, Response, render_template, request
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 
 from app.kernel.money import Money
-from tests.web import samples
+from tests.web.answers import ANSWERS, frame
 from tests.web.states import STATES
 
 ROOT = Path(__file__).parents[2]
 ENDPOINTS = {
-    "shop": "home category/<slug> brand/<slug> product/<slug> listing search cart cart_add cart_update cart_remove help/<topic>",
-    "account": "sign_in register sign_out overview orders order/<number> order_cancel/<number> miles addresses address_new "
-    "address_edit/<address_id> address_delete/<address_id> profile",
+    "shop": "home category/<slug> brand/<slug> product/<slug> listing search "
+    "cart cart_add cart_update cart_remove help/<topic>",
+    "account": "sign_in register sign_out overview orders order/<number> order_cancel/<number> miles "
+    "addresses address_new address_edit/<address_id> address_delete/<address_id> profile",
     "checkout": "start address pay result/<number> status/<number> retry/<number>",
 }
 
@@ -31,7 +30,9 @@ def _stub(**values: str) -> str:
 
 def create_preview() -> Flask:
     app = Flask("preview", root_path=str(ROOT), template_folder="app/templates", static_folder="app/static")
-    app.config.update(SECRET_KEY="preview", TESTING=True, WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_ENABLED=False)
+    app.config.update(
+        SECRET_KEY="preview", TESTING=True, WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_ENABLED=False
+    )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals.update(shop_name="Miles Plus Cash", points_name="miles")
     app.jinja_env.filters.update(money=_money, points=_points, date=_date, datetime=_datetime)
@@ -40,6 +41,7 @@ def create_preview() -> Flask:
         for rule in rules.split():
             endpoint = f"{room}.{rule.partition('/')[0]}"
             app.add_url_rule(f"/{room}/{rule}", endpoint, _stub, methods=["GET", "POST"])
+    app.view_functions.update(ANSWERS)
     app.add_url_rule("/preview/<state>", "preview", _render)
     app.add_url_rule("/picture/<int:number>.svg", "picture", _picture)
     app.add_url_rule("/", "index", _index)
@@ -49,19 +51,14 @@ def create_preview() -> Flask:
 
 def _render(state: str) -> str:
     template, build, signed_in = STATES[state]
-    context: dict[str, Any] = {
-        "current_user": Obj(is_authenticated=signed_in, name="Mei Chan", email="mei@demo.example"),
-        "balance": 18240 if signed_in else None,
-        "cart_count": 3,
-        "categories": samples.tree(),
-    }
-    return render_template(template, **(context | build()))
+    return render_template(template, **(frame(signed_in) | build()))
 
 
 def _picture(number: int) -> Response:
     hue = number * 47 % 360
     drawing = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><rect width="8" height="8" fill="hsl({hue} 30% 88%)"/>'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8">'
+        f'<rect width="8" height="8" fill="hsl({hue} 30% 88%)"/>'
         f'<rect x="2.5" y="2" width="3" height="4.2" rx=".5" fill="hsl({hue} 40% 45%)"/></svg>'
     )
     return Response(drawing, mimetype="image/svg+xml")

@@ -147,7 +147,11 @@ CHECKOUT: dict[str, State] = {
     "cart-50": (CART, lambda: cart(cart=samples.cart(50)), True),
     "address": (ADDRESS, delivery, True),
     "address-first": (ADDRESS, lambda: delivery(0), True),
-    "address-errors": (ADDRESS, lambda: delivery(0, {"name": "Mei Chan", "city": "", "country": "HK", "address_id": "new"}), True),
+    "address-errors": (
+        ADDRESS,
+        lambda: delivery(0, {"name": "Mei Chan", "city": "", "country": "HK", "address_id": "new"}),
+        True,
+    ),
     "pay": (PAY, pay, True),
     "pay-none": (PAY, lambda: pay(0), True),
     "pay-all": (PAY, lambda: pay(12450, {"max": 12450, "bound_by": "balance", "step": 50}), True),

@@ -17,7 +17,8 @@ export function swap(next, ids) {
 export async function send(form, extra = {}, signal) {
   const body = new URLSearchParams(new FormData(form));
   for (const [name, value] of Object.entries(extra)) body.set(name, value);
-  const response = await fetch(form.action, { method: "POST", body, signal, headers: { "X-Requested-With": "fetch" } });
+  // The attribute, because a button named "action" hides the property of that name.
+  const response = await fetch(form.getAttribute("action"), { method: "POST", body, signal, headers: { "X-Requested-With": "fetch" } });
   if (!response.headers.get("Content-Type")?.includes("text/html")) throw new Error("not a page");
   return { response, page: parse(await response.text()) };
 }

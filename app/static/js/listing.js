@@ -5,7 +5,7 @@ const form = document.querySelector("form[data-results-form]");
 let running;
 
 async function apply() {
-  const url = new URL(form.action, location.href);
+  const url = new URL(form.getAttribute("action"), location.href);
   for (const [name, value] of new FormData(form)) if (value) url.searchParams.append(name, value);
   running?.abort();
   running = new AbortController();
