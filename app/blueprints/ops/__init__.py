@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.blueprints.ops import commands_customers, commands_jobs, health
+from app.blueprints.ops import commands_catalogue, commands_customers, commands_jobs, health
 
 
 def register(app: Flask) -> None:
     app.register_blueprint(health.bp)
     app.cli.add_command(commands_customers.group)
+    commands_catalogue.register(app)
     commands_jobs.register(app)
