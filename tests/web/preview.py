@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime
 from pathlib import Path
 
 from flask import Flask, Response, render_template, request
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 
-from app.kernel.money import Money
+from app.blueprints.common.pages import day, moment, money, points
 from tests.web.answers import ANSWERS, frame
 from tests.web.states import STATES
 
@@ -35,7 +34,7 @@ def create_preview() -> Flask:
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals.update(shop_name="Miles Plus Cash", points_name="miles")
-    app.jinja_env.filters.update(money=_money, points=_points, date=_date, datetime=_datetime)
+    app.jinja_env.filters.update(money=money, points=points, date=day, datetime=moment)
     CSRFProtect(app)
     for room, rules in ENDPOINTS.items():
         for rule in rules.split():
@@ -75,22 +74,6 @@ def _policy(response: Response) -> Response:
         "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none'; base-uri 'none'"
     )
     return response
-
-
-def _money(value: Money) -> str:
-    return value.display
-
-
-def _points(value: int) -> str:
-    return f"{value:,}"
-
-
-def _date(value: date) -> str:
-    return f"{value.day} {value:%B %Y}"
-
-
-def _datetime(value: datetime) -> str:
-    return f"{value.day} {value:%B %Y, %H:%M}"
 
 
 if __name__ == "__main__":
