@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kernel.errors import Conflict, NotFound
+from app.kernel.errors import Conflict, Forbidden, NotFound, RuleBroken
 
 
 class PointsInsufficient(Conflict):
@@ -21,3 +21,27 @@ class HoldNotFound(NotFound):
     """The order has no live hold."""
 
     code = "HOLD_NOT_FOUND"
+
+
+class AdjustmentNotFound(NotFound):
+    """No adjustment, or no file of adjustments, has this id."""
+
+    code = "ADJUSTMENT_NOT_FOUND"
+
+
+class AdjustmentDuplicate(Conflict):
+    """The same adjustment waits for approval already, or the same file was booked before."""
+
+    code = "ADJUSTMENT_DUPLICATE"
+
+
+class SelfApproval(Forbidden):
+    """Who asked, and who would receive, never decides."""
+
+    code = "SELF_APPROVAL"
+
+
+class BelowZero(RuleBroken):
+    """The customer has fewer points than an adjustment would take. Details: `available`."""
+
+    code = "POINTS_INSUFFICIENT"

@@ -63,7 +63,13 @@ class ExpiryRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_adjustment(
-    *, points: int, reason_code: str, note: str, expire_at: datetime | None, now: datetime, rules: AdjustmentRules
+    *,
+    points: int,
+    reason_code: str,
+    note: str,
+    expire_at: datetime | None,
+    now: datetime,
+    rules: AdjustmentRules,
 ) -> None:
     """RuleBroken `VALIDATION_FAILED`, naming the first field that is wrong."""
     if points == 0 or abs(points) > MAX_ADJUSTMENT:
@@ -71,7 +77,9 @@ def check_adjustment(
             "points", "POINTS_INVALID", f"Add or subtract 1 to {MAX_ADJUSTMENT:,} points; 0 changes nothing."
         )
     if reason_code not in rules.reasons:
-        raise invalid("reason_code", "REASON_UNKNOWN", f"The reason must be one of: {', '.join(rules.reasons)}.")
+        raise invalid(
+            "reason_code", "REASON_UNKNOWN", f"The reason must be one of: {', '.join(rules.reasons)}."
+        )
     check_note(note)
     if expire_at is not None and points < 0:
         raise invalid("points_expire_at", "EXPIRY_INVALID", "Only points that are added can have an expiry.")
@@ -86,7 +94,7 @@ def check_note(note: str) -> None:
 
 
 def within_limit(*, points: int, given_today: int, role: str | None, rules: AdjustmentRules) -> bool:
-    """Whether the maker may do it alone. `points` and `given_today` without sign: adding and subtracting count alike."""
+    """Whether the maker may do it alone. `points` and `given_today` come without sign: both ways count."""
     limit = rules.limits.get(role or "")
     return limit is not None and points <= limit.each and given_today + points <= limit.day
 
@@ -96,7 +104,9 @@ def check_transfer(*, points: int, sent_today: int, sent_this_year: int, rules: 
     if not rules.enabled:
         raise RuleBroken("Points cannot be transferred at present.", code="TRANSFERS_OFF")
     if points < rules.min_points:
-        raise _limit("TRANSFER_BELOW_MIN", f"Transfer at least {rules.min_points:,} points.", rules.min_points)
+        raise _limit(
+            "TRANSFER_BELOW_MIN", f"Transfer at least {rules.min_points:,} points.", rules.min_points
+        )
     for code, sent, most, period in (
         ("TRANSFER_DAILY_LIMIT", sent_today, rules.per_day, "in 24 hours"),
         ("TRANSFER_YEARLY_LIMIT", sent_this_year, rules.per_year, "in 365 days"),

@@ -1,4 +1,4 @@
-"""Balances, statement, holds, rules: reading the rewards room."""
+"""Balances, holds and the rules in force."""
 
 from __future__ import annotations
 
@@ -12,21 +12,9 @@ from sqlalchemy import func, or_, select
 
 from app.kernel import clock
 from app.kernel.database import session
-from app.kernel.pagination import Page, decode_cursor, encode_cursor
-from app.rewards.models import PointsAccount, PointsChain, PointsHold, PointsLot, PointsTx, RewardsRules
+from app.rewards.models import PointsAccount, PointsHold, PointsLot, RewardsRules
 from app.rewards.rules import Rules, rules_from
 
-# What a statement calls the ledger's own kinds (api.md, Rewards). Kinds that move nothing in or out are absent.
-STATEMENT_KINDS = {
-    "earn_confirm": "earn",
-    "capture": "redeem",
-    "refund": "refund",
-    "expire": "expire",
-    "adjust": "adjust",
-    "clawback": "clawback",
-    "transfer_in": "adjust",
-    "transfer_out": "adjust",
-}
 EXPIRING_SOON = timedelta(days=90)
 
 
@@ -130,73 +118,3 @@ def list_holds(customer_id: uuid.UUID) -> Sequence[Any]:
         )
         .all()
     )
-
-
-@dataclass(frozen=True, slots=True)
-class StatementRow:
-    """`points` signed; `balance_after` is available + held after it."""
-
-    id: uuid.UUID
-    kind: str
-    points: int
-    balance_after: int
-    description: str
-    order_number: str | None
-    created_at: datetime
-
-
-def list_transactions(
-    customer_id: uuid.UUID,
-    *,
-    kind: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    cursor: str | None = None,
-    limit: int,
-) -> Page[StatementRow]:
-    """The statement, newest first, keyset by the account's own version: flat at any depth."""
-    filters = {"customer": str(customer_id), "kind": kind, "since": since, "until": until}
-    chain = PointsChain
-    statement = (
-        select(
-            chain.seq, chain.delta, (chain.available_after + chain.held_after).label("after"),
-            PointsTx.id, PointsTx.kind, PointsTx.description, PointsTx.ref_type, PointsTx.ref_id, PointsTx.created_at,
-        )
-        .join(PointsTx, PointsTx.id == chain.tx_id)
-        .where(chain.customer_id == customer_id, chain.delta != 0)
-    )  # fmt: skip
-    if kind is not None:
-        kinds = [ours for ours, shown in STATEMENT_KINDS.items() if shown == kind]
-        statement = statement.where(PointsTx.kind.in_(kinds))
-    if since is not None:
-        statement = statement.where(PointsTx.created_at >= since)
-    if until is not None:
-        statement = statement.where(PointsTx.created_at <= until)
-    backwards = False
-    if cursor is not None:
-        (seq,), backwards = decode_cursor(cursor, filters=filters, width=1)
-        statement = statement.where(chain.seq > int(seq) if backwards else chain.seq < int(seq))
-    order = chain.seq.asc() if backwards else chain.seq.desc()
-    rows = session().execute(statement.order_by(order).limit(limit + 1)).all()
-    return _page(rows, limit=limit, filters=filters, backwards=backwards, first=cursor is None)
-
-
-def _page(
-    rows: Sequence[Any], *, limit: int, filters: Any, backwards: bool, first: bool
-) -> Page[StatementRow]:
-    more, kept = len(rows) > limit, list(rows[:limit])
-    if backwards:
-        kept.reverse()
-    has_next, has_prev = (True, more) if backwards else (more, not first)
-    return Page(
-        items=[_statement_row(row) for row in kept],
-        limit=limit,
-        next=encode_cursor([kept[-1].seq], filters=filters) if kept and has_next else None,
-        prev=encode_cursor([kept[0].seq], filters=filters, backwards=True) if kept and has_prev else None,
-    )
-
-
-def _statement_row(row: Any) -> StatementRow:
-    order_number = row.ref_id if row.ref_type == "order" else None
-    kind = STATEMENT_KINDS.get(row.kind, row.kind)
-    return StatementRow(row.id, kind, row.delta, row.after, row.description, order_number, row.created_at)

@@ -1,0 +1,43 @@
+"""Reading the rewards room: plain frozen data, few statements. Every public name can be had from here."""
+
+from app.rewards.queries.adjustments import (
+    Adjustment,
+    Batch,
+    find_adjustment,
+    get_adjustment,
+    get_batch,
+    list_adjustments,
+    list_batches,
+)
+from app.rewards.queries.balance import (
+    EXPIRING_SOON,
+    Balance,
+    get_balance,
+    get_spendable,
+    list_expiring,
+    list_holds,
+    rules_in_force,
+    rules_of_version,
+)
+from app.rewards.queries.statement import STATEMENT_KINDS, StatementRow, list_transactions
+
+__all__ = [
+    "EXPIRING_SOON",
+    "STATEMENT_KINDS",
+    "Adjustment",
+    "Balance",
+    "Batch",
+    "StatementRow",
+    "find_adjustment",
+    "get_adjustment",
+    "get_balance",
+    "get_batch",
+    "get_spendable",
+    "list_adjustments",
+    "list_batches",
+    "list_expiring",
+    "list_holds",
+    "list_transactions",
+    "rules_in_force",
+    "rules_of_version",
+]
