@@ -30,7 +30,9 @@ def run(app: Flask, row_id: uuid.UUID) -> None:
         if begun is None:
             return
         began = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(topic=begun.topic, job=str(begun.id)):
+        with structlog.contextvars.bound_contextvars(
+            topic=begun.topic, job=str(begun.id), request_id=begun.request_id
+        ):
             try:
                 _handle(begun)
             except Exception as error:
