@@ -43,7 +43,7 @@ function busy(on) {
 
 function settle(page, rewrite) {
   const fresh = page.getElementById("mpc");
-  if (!fresh) throw new Error("no quote");
+  if (!fresh || !page.getElementById("miles-r")) throw new Error("no control to update");
   const failed = page.getElementById("miles")?.getAttribute("aria-invalid") === "true";
   swap(page, PARTS);
   Object.assign(data(), fresh.dataset);

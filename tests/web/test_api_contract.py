@@ -1,0 +1,442 @@
+"""The contract layer: what every call of the API promises, whatever it is about."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import psycopg
+import pytest
+from flask import Blueprint, Flask
+from flask.testing import FlaskClient
+from msgspec import Meta, Struct
+from sqlalchemy import event, text
+
+from app.blueprints.api_v1.answers import Answer, Listing, Money, PageInfo, PageQuery, answer
+from app.blueprints.api_v1.contract import contract_of, current, endpoint
+from app.blueprints.api_v1.errors import CATALOGUE
+from app.blueprints.api_v1.idempotent import IdempotentRequest, once
+from app.extensions import csrf
+from app.kernel.database import db, session
+from app.kernel.errors import Conflict
+from app.kernel.money import Money as KernelMoney
+from tests.web.people import Caller, sign_up
+
+bp = Blueprint("probe", __name__, url_prefix="/api/v1/probe")
+Quantity = Annotated[int, Meta(ge=1, le=99)]
+
+
+class Line(Struct, kw_only=True, forbid_unknown_fields=True):
+    sku: Annotated[str, Meta(min_length=1, max_length=40)]
+    quantity: Quantity
+
+
+class ProbeBody(Struct, kw_only=True, forbid_unknown_fields=True):
+    points: Annotated[int, Meta(ge=0, le=2**53 - 1)]
+    lines: list[Line] = []
+    note: str | None = None
+
+
+class ProbeQuery(PageQuery, kw_only=True, forbid_unknown_fields=True):
+    q: str | None = None
+    brand: list[str] = []
+    in_stock: bool = False
+
+
+class Echo(Struct):
+    points: int
+    price: Money
+
+
+@bp.get("/list")
+@endpoint("List", auth="public", query=ProbeQuery, returns={200: Listing[str]}, cache=60)
+def probe_list(query: ProbeQuery) -> Answer:
+    items = [query.q or "", *query.brand, str(query.in_stock), str(query.size)]
+    return answer(Listing(items, PageInfo(limit=query.size)))
+
+
+@bp.post("/things")
+@endpoint("Add", auth="customer", body=ProbeBody, returns={201: Echo})
+def probe_things(body: ProbeBody) -> Answer:
+    return answer(Echo(body.points, Money.of(KernelMoney(12345, "HKD"))), status=201)
+
+
+@bp.post("/count/<name>")
+@endpoint("Count", auth="customer", body=ProbeBody, returns={201: Echo}, idempotent=True)
+def probe_count(name: str, body: ProbeBody, key: IdempotentRequest) -> Answer:
+    def work() -> Answer:
+        session().execute(
+            text("INSERT INTO effect_done (dedupe_key, done_at) VALUES (:key, now())"),
+            {"key": f"{name}:{uuid.uuid4()}"},
+        )
+        if body.note == "refuse":
+            raise Conflict("No.", code="STOCK_INSUFFICIENT", details={"available": 1})
+        if body.note == "later":
+            raise Conflict("Later.", code="BUSY", retry_after=1)
+        return answer(Echo(body.points, Money.of(KernelMoney(1, "HKD"))), status=201)
+
+    return once(key, work)
+
+
+@bp.get("/staff")
+@endpoint("Staff", auth="staff", permission="audit.read", returns={200: None})
+def probe_staff() -> Answer:
+    return answer(None, message=str(current().id))
+
+
+@bp.get("/wrong")
+@endpoint("Wrong", auth="public", returns={200: Echo})
+def probe_wrong() -> Answer:
+    return answer(PageInfo(limit=1))
+
+
+@bp.get("/broken")
+@endpoint("Broken", auth="public", returns={200: None})
+def probe_broken() -> Answer:
+    session().execute(text("SELECT secret_column FROM nowhere"))
+    return answer(None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _probe(app: Flask) -> None:
+    csrf.exempt(bp)
+    app.register_blueprint(bp)
+
+
+@pytest.fixture
+def caller(client: FlaskClient, _probe: None) -> Caller:
+    return sign_up(client)
+
+
+@pytest.fixture
+def statements(app: Flask) -> Iterator[list[str]]:
+    """Every SQL statement sent while the test runs."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        sent.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def codes(answer: Any) -> dict[str, str]:
+    """{field: code} of a refusal; asserts the envelope on the way."""
+    body = answer.json
+    assert set(body) == {"status", "message", "data"}
+    assert body["status"] == "error"
+    assert body["data"]["request_id"] == answer.headers["X-Request-Id"]
+    return {error["field"]: error["code"] for error in body["data"]["errors"]}
+
+
+def things(caller: Caller, body: Any) -> Any:
+    return caller.call("POST", "/probe/things", json=body)
+
+
+class TestBody:
+    def test_right(self, caller: Caller) -> None:
+        answer = things(caller, {"points": 5, "lines": [{"sku": "A", "quantity": 2}]})
+        assert answer.status_code == 201
+        assert answer.json["status"] == "success"
+        price = {"amount": 12345, "currency": "HKD", "display": "HK$123.45"}
+        assert answer.json["data"] == {"points": 5, "price": price}
+
+    @pytest.mark.parametrize(
+        ("body", "expected"),
+        [
+            ({}, {"points": "REQUIRED"}),
+            ({"points": "5"}, {"points": "TYPE_INVALID"}),
+            ({"points": 5.0}, {"points": "TYPE_INVALID"}),
+            ({"points": True}, {"points": "TYPE_INVALID"}),
+            ({"points": None}, {"points": "TYPE_INVALID"}),
+            ({"points": -1}, {"points": "TOO_SMALL"}),
+            ({"points": 2**53}, {"points": "TOO_LARGE"}),
+            ({"points": 10**15, "price": 1}, {"price": "UNKNOWN_FIELD"}),
+            ({"points": "x", "price": 1}, {"price": "UNKNOWN_FIELD", "points": "TYPE_INVALID"}),
+            ({"points": 1, "lines": [{"sku": "A", "quantity": 0}]}, {"lines[0].quantity": "TOO_SMALL"}),
+            ({"points": 1, "lines": [{"quantity": 1}]}, {"lines[0].sku": "REQUIRED"}),
+            ({"points": 1, "lines": [{"sku": "A", "quantity": 1, "x": 1}]}, {"lines[0].x": "UNKNOWN_FIELD"}),
+            ({"points": 1, "lines": [{"sku": "x" * 41, "quantity": 1}]}, {"lines[0].sku": "LENGTH_INVALID"}),
+            ({"points": 1, "note": "a\x00b"}, {"note": "CHARACTER_INVALID"}),
+            ([1], {"": "TYPE_INVALID"}),
+            (None, {"": "TYPE_INVALID"}),
+        ],
+    )
+    def test_wrong_fields_are_named(self, caller: Caller, body: Any, expected: dict[str, str]) -> None:
+        answer = caller.call("POST", "/probe/things", data=json.dumps(body), content_type="application/json")
+        assert answer.status_code == 422
+        assert answer.json["data"]["code"] == "VALIDATION_FAILED"
+        assert codes(answer) == expected
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"",
+            b"{",
+            b'{"points": 1',
+            b"NaN",
+            b'{"note": "\xff"}',
+            b'{"note": "\\ud800"}',
+            b"[" * 20000,
+            b"\xef\xbb\xbf{}",
+            b'{"points": 1e999}',
+            b"9" * 5000,
+        ],
+    )
+    def test_no_json(self, caller: Caller, raw: bytes) -> None:
+        answer = caller.call("POST", "/probe/things", data=raw, content_type="application/json")
+        assert (answer.status_code, answer.json["data"]["code"]) == (400, "BODY_INVALID")
+        assert codes(answer) == {}
+
+    @pytest.mark.parametrize(
+        "kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1"]
+    )
+    def test_another_content_type(self, caller: Caller, kind: str | None) -> None:
+        answer = caller.call("POST", "/probe/things", data=b'{"points": 1}', content_type=kind)
+        assert (answer.status_code, answer.json["data"]["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+    def test_64_kib(self, caller: Caller) -> None:
+        frame = len(json.dumps({"points": 1, "note": ""}))
+        fits = json.dumps({"points": 1, "note": "x" * (64 * 1024 - frame)})
+        for raw, status in [(fits, 201), (fits.replace("x", "xx", 1), 413)]:
+            answer = caller.call("POST", "/probe/things", data=raw, content_type="application/json")
+            assert answer.status_code == status
+        assert answer.json["data"]["code"] == "BODY_TOO_LARGE"
+
+
+class TestQuery:
+    def test_right(self, client: FlaskClient) -> None:
+        answer = client.get("/api/v1/probe/list?q=null&brand=a&brand=b&in_stock=true&limit=5000")
+        assert answer.json["data"]["items"] == ["null", "a", "b", "True", "100"]
+        assert answer.json["data"]["page"] == {"limit": 100, "next": None, "prev": None}
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("x=1", {"x": "UNKNOWN_FIELD"}),
+            ("limit=0", {"limit": "TOO_SMALL"}),
+            ("limit=-1", {"limit": "TOO_SMALL"}),
+            ("limit=ten", {"limit": "TYPE_INVALID"}),
+            ("limit=", {"limit": "TYPE_INVALID"}),
+            ("total=maybe", {"total": "TYPE_INVALID"}),
+            ("q=a&q=b", {"q": "REPEATED"}),
+            ("q=%00", {"q": "CHARACTER_INVALID"}),
+            ("q=%ff", {"q": "CHARACTER_INVALID"}),
+            ("cursor=", {"cursor": "LENGTH_INVALID"}),
+        ],
+    )
+    def test_wrong(self, client: FlaskClient, query: str, expected: dict[str, str]) -> None:
+        answer = client.get(f"/api/v1/probe/list?{query}")
+        assert answer.status_code == 422
+        assert codes(answer) == expected
+
+    def test_none_declared_none_taken(self, caller: Caller) -> None:
+        answer = caller.call("GET", "/me?expand=1")
+        assert (answer.status_code, codes(answer)) == (422, {"expand": "UNKNOWN_FIELD"})
+
+
+class TestWho:
+    @pytest.mark.parametrize(
+        "header", [None, "", "Bearer", "Bearer ", "Bearer nonsense", "Basic abc", "nonsense"]
+    )
+    def test_strangers_come_before_everything(self, client: FlaskClient, header: str | None) -> None:
+        headers = {} if header is None else {"Authorization": header}
+        answer = client.post("/api/v1/probe/things?x=1", data=b"{", headers=headers)
+        assert (answer.status_code, answer.json["data"]["code"]) == (401, "TOKEN_INVALID")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+    def test_staff_only(self, caller: Caller, owner: psycopg.Connection) -> None:
+        expected = {"customer": 403, "support": 403, "catalogue_manager": 403, "auditor": 200, "admin": 200}
+        seen = {}
+        for role in expected:
+            owner.execute("UPDATE customer SET role = %s WHERE id = %s", (role, caller.id))
+            seen[role] = caller.call("GET", "/probe/staff").status_code
+        assert seen == expected
+
+    def test_cookies_count_for_nothing(self, client: FlaskClient, caller: Caller) -> None:
+        with client.session_transaction() as session:
+            session.update(_user_id=str(caller.id), epoch=0, began=10**10, seen=10**10)
+        assert client.get("/api/v1/me").status_code == 401
+
+    def test_a_staff_call_must_name_a_permission(self) -> None:
+        with pytest.raises(TypeError):
+            endpoint("x", auth="staff", returns={200: None})
+        with pytest.raises(TypeError):
+            endpoint("x", auth="staff", permission="no.such", returns={200: None})
+        with pytest.raises(TypeError):
+            endpoint("x", auth="customer", permission="audit.read", returns={200: None})
+
+    def test_what_is_public_is_listed_here(self, app: Flask) -> None:
+        public = {
+            str(rule)
+            for rule in app.url_map.iter_rules()
+            if (contract := contract_of(app.view_functions[rule.endpoint])) and contract.auth == "public"
+        }
+        accounts = {"/api/v1/auth/register", "/api/v1/auth/tokens", "/api/v1/auth/tokens/refresh"}
+        catalogue = {"/api/v1/products", "/api/v1/products/<slug>", "/api/v1/categories", "/api/v1/brands"}
+        others = {"/api/v1/search/suggestions", "/api/v1/rewards/rules"}
+        probes = {"/api/v1/probe/list", "/api/v1/probe/wrong", "/api/v1/probe/broken"}
+        assert public <= accounts | catalogue | others | probes
+        assert accounts <= public
+
+
+class TestIdempotency:
+    def count(self, owner: psycopg.Connection, name: str) -> int:
+        return owner.execute(
+            "SELECT count(*) FROM effect_done WHERE dedupe_key LIKE %s", (f"{name}:%",)
+        ).fetchone()[0]
+
+    def post(self, caller: Caller, name: str, key: str | None, **body: Any) -> Any:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return caller.call("POST", f"/probe/count/{name}", json={"points": 1, **body}, headers=headers)
+
+    def test_missing_and_malformed(self, caller: Caller, owner: psycopg.Connection) -> None:
+        name = uuid.uuid4().hex
+        answer = self.post(caller, name, None)
+        assert (answer.status_code, answer.json["data"]["code"]) == (400, "IDEMPOTENCY_KEY_MISSING")
+        for key in ("a b", "x" * 256, "é"):
+            answer = self.post(caller, name, key)
+            assert (answer.status_code, answer.json["data"]["code"]) == (422, "IDEMPOTENCY_KEY_INVALID")
+        assert self.count(owner, name) == 0
+
+    def test_once(self, caller: Caller, owner: psycopg.Connection) -> None:
+        name = uuid.uuid4().hex
+        first = self.post(caller, name, "~" * 255)
+        again = self.post(caller, name, "~" * 255)
+        assert (first.status_code, "Idempotent-Replayed" in first.headers) == (201, False)
+        assert (again.status_code, again.headers["Idempotent-Replayed"]) == (201, "true")
+        assert again.data == first.data
+        assert self.count(owner, name) == 1
+
+    def test_another_body_or_path_is_another_request(self, caller: Caller, owner: psycopg.Connection) -> None:
+        name, other = uuid.uuid4().hex, uuid.uuid4().hex
+        self.post(caller, name, "k")
+        for refused in (self.post(caller, name, "k", points=2), self.post(caller, other, "k")):
+            assert (refused.status_code, refused.json["data"]["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+        assert (self.count(owner, name), self.count(owner, other)) == (1, 0)
+
+    def test_keys_are_each_customers_own(self, caller: Caller, owner: psycopg.Connection) -> None:
+        name = uuid.uuid4().hex
+        self.post(caller, name, "k")
+        answer = self.post(sign_up(caller.client), name, "k")
+        assert "Idempotent-Replayed" not in answer.headers
+        assert self.count(owner, name) == 2
+
+    def test_a_refusal_is_the_first_answer_too(self, caller: Caller, owner: psycopg.Connection) -> None:
+        name = uuid.uuid4().hex
+        first = self.post(caller, name, "k", note="refuse")
+        again = self.post(caller, name, "k", note="refuse")
+        assert (first.status_code, again.status_code) == (409, 409)
+        assert again.data == first.data
+        assert again.json["data"]["available"] == 1
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert self.count(owner, name) == 0
+
+    def test_a_refusal_that_may_pass_is_not_kept(self, caller: Caller, owner: psycopg.Connection) -> None:
+        name = uuid.uuid4().hex
+        first = self.post(caller, name, "k", note="later")
+        assert (first.status_code, first.headers["Retry-After"]) == (409, "1")
+        again = self.post(caller, name, "k", note="later")
+        assert "Idempotent-Replayed" not in again.headers
+        assert self.count(owner, name) == 0
+
+
+class TestAnswers:
+    def test_unchanged_is_304(self, client: FlaskClient) -> None:
+        first = client.get("/api/v1/probe/list")
+        assert first.headers["Cache-Control"] == "public, max-age=60"
+        again = client.get("/api/v1/probe/list", headers={"If-None-Match": first.headers["ETag"]})
+        assert (again.status_code, again.data) == (304, b"")
+        other = client.get("/api/v1/probe/list?q=x", headers={"If-None-Match": first.headers["ETag"]})
+        assert other.status_code == 200
+
+    def test_what_is_not_public_is_not_stored(self, caller: Caller) -> None:
+        assert caller.call("GET", "/me").headers["Cache-Control"] == "no-store"
+
+    def test_head_options_and_405(self, caller: Caller) -> None:
+        head = caller.call("HEAD", "/me")
+        assert (head.status_code, head.data) == (200, b"")
+        options = caller.client.options("/api/v1/me")
+        assert options.json["data"] == {"methods": ["GET", "HEAD", "OPTIONS", "PATCH"]}
+        wrong = caller.call("DELETE", "/me")
+        assert (wrong.status_code, wrong.json["data"]["code"]) == (405, "METHOD_NOT_ALLOWED")
+        assert set(wrong.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "PATCH"}
+
+    def test_an_undeclared_answer_is_a_bug(self, client: FlaskClient) -> None:
+        answer = client.get("/api/v1/probe/wrong")
+        assert (answer.status_code, answer.json["data"]["code"]) == (500, "INTERNAL_ERROR")
+
+    def test_a_bug_tells_nothing(self, client: FlaskClient) -> None:
+        answer = client.get("/api/v1/probe/broken")
+        assert (answer.status_code, answer.json["data"]["code"]) == (500, "INTERNAL_ERROR")
+        for inside in ("secret_column", "SELECT", "Traceback", "psycopg"):
+            assert inside not in answer.text
+
+    def test_signing_in_costs_one_statement(self, caller: Caller, statements: list[str]) -> None:
+        assert caller.call("GET", "/me").status_code == 200
+        assert len(statements) == 1, statements
+
+
+class TestDocument:
+    def test_every_call_is_in_it_and_every_reference_resolves(self, app: Flask, client: FlaskClient) -> None:
+        made = client.get("/api/v1/openapi.json").json
+        assert made["openapi"] == "3.1.0"
+        described = {(method.upper(), path) for path, methods in made["paths"].items() for method in methods}
+        declared = {
+            (method, str(rule).replace("<uuid:", "{").replace("<", "{").replace(">", "}"))
+            for rule in app.url_map.iter_rules()
+            if contract_of(app.view_functions[rule.endpoint])
+            for method in rule.methods - {"HEAD", "OPTIONS"}
+        }
+        assert described == declared
+        text = json.dumps(made)
+        references = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}
+        assert references <= set(made["components"]["schemas"])
+        assert references > {"Error", "ProbeBody"}
+
+    def test_it_says_what_a_call_needs(self, client: FlaskClient) -> None:
+        paths = client.get("/api/v1/openapi.json").json["paths"]
+        count = paths["/api/v1/probe/count/{name}"]["post"]
+        assert {(p["name"], p["in"]) for p in count["parameters"]} == {
+            ("name", "path"),
+            ("Idempotency-Key", "header"),
+        }
+        assert {"201", "400", "401", "409", "413", "415", "422", "429"} <= set(count["responses"])
+        assert count["security"] == [{"bearer": []}]
+        listed = paths["/api/v1/probe/list"]["get"]
+        assert [p["name"] for p in listed["parameters"]] == [
+            "cursor",
+            "limit",
+            "total",
+            "q",
+            "brand",
+            "in_stock",
+        ]
+        assert listed["security"] == []
+
+    def test_every_declared_code_is_explained(self, app: Flask) -> None:
+        declared = {
+            code
+            for view in app.view_functions.values()
+            if (contract := contract_of(view))
+            for code in contract.errors
+        }
+        assert {"EMAIL_IN_USE", "CREDENTIALS_INVALID"} <= declared <= set(CATALOGUE)
+
+    def test_the_page_needs_no_network(self, client: FlaskClient) -> None:
+        page = client.get("/api/docs")
+        assert page.status_code == 200
+        assert "/api/v1/auth/register" in page.text
+        assert "EMAIL_IN_USE" in page.text
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', page.text)
+
+    def test_operation_ids_are_unique(self, client: FlaskClient) -> None:
+        paths = client.get("/api/v1/openapi.json").json["paths"]
+        names = [operation["operationId"] for methods in paths.values() for operation in methods.values()]
+        assert len(names) == len(set(names)) > 8
