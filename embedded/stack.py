@@ -97,6 +97,9 @@ class Stack:
             self._supervisor = Supervisor(self._commands(environment), self._say)
             self._supervisor.start()
             self._wait_until_ready(self._supervisor)
+            if self._seed:
+                # The demo's orders are paid at the sandbox gateway: it has to be up.
+                self._command(environment | self.endpoints.environment(), "demo", "seed")
         except BaseException:
             self.stop()
             raise
@@ -178,8 +181,6 @@ class Stack:
 
     def _prepare_database(self, environment: Mapping[str, str]) -> None:
         self._command(environment, "db", "upgrade")
-        if self._seed:
-            self._command(environment, "demo", "seed")
 
     def _command(self, environment: Mapping[str, str], *arguments: str) -> str:
         command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]

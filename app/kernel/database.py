@@ -15,7 +15,19 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, DateTime, Engine, LargeBinary, MetaData, Text, Uuid, event
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Engine,
+    LargeBinary,
+    MetaData,
+    Select,
+    Text,
+    Uuid,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -108,6 +120,12 @@ def run_atomically(work: Callable[[], T], *, attempts: int = 5) -> T:
                 raise
             time.sleep(random.uniform(0.005, 0.03) * (attempt + 1))
     raise AssertionError("unreachable")
+
+
+def count_up_to(statement: Select[*tuple[Any, ...]], most: int) -> int:
+    """How many rows `statement` has, counting no further than `most` + 1."""
+    bounded = statement.order_by(None).limit(most + 1).subquery()
+    return int(db.session.scalar(select(func.count()).select_from(bounded)) or 0)
 
 
 def busy() -> Conflict:

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import select, tuple_
 
-from app.kernel.database import session
+from app.kernel.database import count_up_to, session
 from app.kernel.money import Money
-from app.kernel.pagination import Page, decode_cursor, encode_cursor
+from app.kernel.pagination import MAX_TOTAL, Page, decode_cursor, page_of
 from app.orders.errors import OrderNotFound
 from app.orders.models import Order, OrderEvent, OrderLine, OrderRefund
 from app.orders.states import CANCELLABLE, PAYMENT_STATUS
@@ -95,10 +95,13 @@ def get_order_view(number: str, *, customer_id: uuid.UUID | None = None) -> Orde
     return _view(order, _lines([order.id]), _refunds([order.id]), _events(order.id))
 
 
-def list_orders(customer_id: uuid.UUID, *, cursor: str | None = None, limit: int) -> Page[OrderView]:
+def list_orders(
+    customer_id: uuid.UUID, *, cursor: str | None = None, limit: int, with_total: bool = False
+) -> Page[OrderView]:
     """A customer's orders, newest first, with lines and refunds but without timelines; three statements."""
     filters = {"customer": str(customer_id)}
     statement = select(Order).where(Order.customer_id == customer_id)
+    total = count_up_to(statement, MAX_TOTAL) if with_total else None
     backwards = False
     key = tuple_(Order.placed_at, Order.id)
     if cursor is not None:
@@ -107,18 +110,12 @@ def list_orders(customer_id: uuid.UUID, *, cursor: str | None = None, limit: int
         statement = statement.where(key > edge if backwards else key < edge)
     order_by = (Order.placed_at, Order.id) if backwards else (Order.placed_at.desc(), Order.id.desc())
     rows = list(session().scalars(statement.order_by(*order_by).limit(limit + 1)))
-    more, kept = len(rows) > limit, rows[:limit]
-    if backwards:
-        kept.reverse()
-    has_next, has_prev = (True, more) if backwards else (more, cursor is not None)
-    ids_ = [order.id for order in kept]
-    lines, refunds = _lines(ids_), _refunds(ids_)
-    return Page(
-        items=[_view(order, lines, refunds, []) for order in kept],
-        limit=limit,
-        next=encode_cursor(_key(kept[-1]), filters=filters) if kept and has_next else None,
-        prev=encode_cursor(_key(kept[0]), filters=filters, backwards=True) if kept and has_prev else None,
+    page = page_of(
+        rows, limit=limit, key=_key, filters=filters, backwards=backwards, first=cursor is None, total=total
     )
+    ids_ = [order.id for order in page.items]
+    lines, refunds = _lines(ids_), _refunds(ids_)
+    return page.showing(lambda order: _view(order, lines, refunds, []))
 
 
 def find_number(customer_id: uuid.UUID, *, quote_id: uuid.UUID) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.blueprints.ops import commands_catalogue, commands_customers, commands_jobs, health
+from app.blueprints.ops import commands_catalogue, commands_customers, commands_demo, commands_jobs, health
 
 
 def register(app: Flask) -> None:
@@ -12,3 +12,4 @@ def register(app: Flask) -> None:
     app.cli.add_command(commands_customers.group)
     commands_catalogue.register(app)
     commands_jobs.register(app)
+    app.cli.add_command(commands_demo.group)

@@ -1,0 +1,165 @@
+"""Balances, statement and rules."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Literal
+
+from flask import Blueprint
+from msgspec import Meta, Struct, field
+
+from app.blueprints.api_v1.answers import Answer, Listing, PageQuery, Points, answer, listing
+from app.blueprints.api_v1.contract import current, endpoint
+from app.kernel.errors import invalid
+from app.rewards import queries
+from app.rewards.queries import StatementRow
+from app.rewards.rules import Rules
+
+bp = Blueprint("rewards", __name__, url_prefix="/rewards")
+
+Moment = Annotated[str, Meta(max_length=40, examples=["2026-01-01", "2026-01-01T00:00:00Z"])]
+
+
+class Expiring(Struct):
+    points: Points
+    expires_on: date
+
+
+class Hold(Struct):
+    """Points promised to an order whose payment is not settled yet."""
+
+    order_number: str
+    points: Points
+    expires_at: datetime
+
+
+class Account(Struct):
+    """Points. `available` can be spent now; `pending` waits for return windows; `owed` is paid by later earnings."""
+
+    available: Points
+    held: Points
+    pending: Points
+    owed: Points
+    lifetime_earned: Points
+    tier: str
+    expiring: list[Expiring]
+    holds: list[Hold]
+
+
+Kind = Literal["earn", "redeem", "refund", "expire", "adjust", "clawback"]
+
+
+class Transaction(Struct):
+    """`points` signed; `balance_after` is available and held points together."""
+
+    id: uuid.UUID
+    kind: Kind
+    points: Points
+    balance_after: Points
+    description: str
+    order_number: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: StatementRow) -> Transaction:
+        return cls(*(getattr(row, name) for name in cls.__struct_fields__))
+
+
+class TransactionQuery(PageQuery, kw_only=True, forbid_unknown_fields=True):
+    """`from` and `to` are days or instants, UTC, both included."""
+
+    kind: Kind | None = None
+    since: Moment | None = field(name="from", default=None)
+    until: Moment | None = field(name="to", default=None)
+
+
+class Earning(Struct):
+    points_per_100_minor_units: int
+    return_window_days: int
+    lot_days: int | None
+
+
+class RulesOut(Struct):
+    """The programme's rules in force; orders keep the version that they were priced with."""
+
+    version: int
+    unit_name: str
+    currency: str
+    minor_units_per_100_points: int
+    min_points: Points
+    step: Points
+    max_points_per_order: Points
+    max_share_percent: int
+    earn: Earning
+    quote_ttl_seconds: int
+    hold_ttl_seconds: int
+
+    @classmethod
+    def of(cls, rules: Rules) -> RulesOut:
+        earn = Earning(*(getattr(rules.earn, name) for name in Earning.__struct_fields__))
+        plain = {name: getattr(rules, name) for name in cls.__struct_fields__ if name != "earn"}
+        return cls(earn=earn, **plain)
+
+
+@bp.get("/account")
+@endpoint("The customer's points", returns={200: Account}, auth="customer")
+def show_account() -> Answer:
+    customer_id = current().id
+    balance = queries.get_balance(customer_id)
+    expiring = [Expiring(points, at.date()) for points, at in queries.list_expiring(customer_id)]
+    holds = [Hold(row.order_number, row.points, row.expires_at) for row in queries.list_holds(customer_id)]
+    return answer(
+        Account(
+            available=balance.available,
+            held=balance.held,
+            pending=balance.pending,
+            owed=balance.owed,
+            lifetime_earned=balance.lifetime_earned,
+            tier=balance.tier,
+            expiring=expiring,
+            holds=holds,
+        )
+    )
+
+
+@bp.get("/transactions")
+@endpoint(
+    "The statement, newest first",
+    query=TransactionQuery,
+    returns={200: Listing[Transaction]},
+    auth="customer",
+    errors=["CURSOR_INVALID"],
+)
+def list_transactions(query: TransactionQuery) -> Answer:
+    page = queries.list_transactions(
+        current().id,
+        kind=query.kind,
+        since=_moment("from", query.since, time.min),
+        until=_moment("to", query.until, time.max),
+        cursor=query.cursor,
+        limit=query.size,
+        with_total=query.total,
+    )
+    return answer(listing(page, Transaction.of))
+
+
+@bp.get("/rules")
+@endpoint("The rules in force", returns={200: RulesOut}, auth="public", cache=60)
+def show_rules() -> Answer:
+    return answer(RulesOut.of(queries.rules_in_force()))
+
+
+def _moment(name: str, text: str | None, of_day: time) -> datetime | None:
+    """A day means its start for `from` and its end for `to`."""
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2026-01-01"):
+            return datetime.combine(date.fromisoformat(text), of_day, tzinfo=UTC)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise invalid(name, "NOT_A_TIME", "Give a day (2026-01-31) or an instant with its zone.") from None
+    if moment.tzinfo is None:
+        raise invalid(name, "NOT_A_TIME", "An instant needs its zone, for example 2026-01-31T00:00:00Z.")
+    return moment
