@@ -54,6 +54,24 @@ CATALOGUE: dict[str, Explained] = {
     ),
     "STOCK_INSUFFICIENT": Explained(409, "Fewer can be sold than asked for; see `available`.", "With fewer."),
     "ORDER_NOT_CANCELLABLE": Explained(409, "The order has gone too far to cancel.", _NO),
+    "ORDER_NOT_PAYABLE": Explained(409, "The order does not wait for another card.", _NO),
+    "ORDER_NOT_REFUNDABLE": Explained(409, "Nothing of the order was paid yet, or it is being decided.", _NO),
+    "PAYMENT_IN_PROGRESS": Explained(
+        409, "A payment of this order is still being decided.", "After it is decided."
+    ),
+    "PAYMENT_NOT_CAPTURED": Explained(
+        409, "The card was not charged, so there is nothing to give back to it.", _NO
+    ),
+    "REFUND_EXCEEDS_PAID": Explained(409, "More than is left of what was paid; see `left`.", _FIX),
+    "NOTHING_TO_REFUND": Explained(409, "Everything has been given back.", _NO),
+    "ADJUSTMENT_DUPLICATE": Explained(409, "The same adjustment already waits for approval.", _NO),
+    "ADJUSTMENT_EXPIRED": Explained(409, "The adjustment waited too long for approval.", "By asking again."),
+    "ADJUSTMENT_IN_BATCH": Explained(
+        409, "The adjustment belongs to a file that is decided as a whole.", _NO
+    ),
+    "ADJUSTMENT_NOT_APPLIED": Explained(409, "Only an applied adjustment can be undone.", _NO),
+    "ALREADY_POSTED": Explained(409, "The ledger has this already.", _NO),
+    "CART_FULL": Explained(409, "The cart holds as many different lines as it can.", "After removing one."),
     "TRANSITION_INVALID": Explained(409, "The order's state table has no such move.", _FIX),
     "BODY_TOO_LARGE": Explained(413, "The body is larger than 64 KiB.", _FIX),
     "UNSUPPORTED_MEDIA_TYPE": Explained(415, "The body is not application/json.", _FIX),
@@ -62,6 +80,9 @@ CATALOGUE: dict[str, Explained] = {
     "IDEMPOTENCY_KEY_INVALID": Explained(422, "The key is not 1 to 255 visible ASCII characters.", _FIX),
     "IDEMPOTENCY_KEY_REUSED": Explained(422, "The key was used with another request.", "With a new key."),
     "ADDRESS_LIMIT": Explained(422, "The address book is full.", "After deleting one."),
+    "CART_EMPTY": Explained(422, "There is nothing in the cart.", "After adding something."),
+    "TRANSFERS_OFF": Explained(422, "Points cannot be transferred at present.", _NO),
+    "SELF_CHANGE": Explained(422, "Somebody else must do this for your own account.", "By a colleague."),
     "POINTS_BELOW_MIN": Explained(422, "Fewer points than the minimum, and not 0.", _FIX),
     "POINTS_ABOVE_MAX": Explained(422, "More points than this order takes.", _FIX),
     "POINTS_INSUFFICIENT": Explained(422, "More points than there are; 409 when they went meanwhile.", _FIX),

@@ -202,6 +202,6 @@ def _errors_by_status(rule: Rule, contract: Contract) -> dict[int, list[str]]:
     if rule.arguments:
         codes.append("NOT_FOUND")
     grouped: dict[int, list[str]] = {}
-    for code in dict.fromkeys(codes):
+    for code in (code for code in dict.fromkeys(codes) if code in catalogue.CATALOGUE):
         grouped.setdefault(catalogue.CATALOGUE[code].status, []).append(code)
     return grouped

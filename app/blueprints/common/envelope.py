@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from flask import Response
 
-from app.kernel.errors import ShopError
+from app.kernel.errors import NotFound, ShopError
 from app.kernel.money import Money
 
 JSON = "application/json"
@@ -23,9 +23,12 @@ def success(data: Any, message: str) -> bytes:
 
 
 def failure(error: ShopError, *, request_id: str) -> bytes:
-    """The error with its field errors, the request's id and its details."""
+    """The error with its field errors, the request's id and its details.
+
+    Whatever was not found, the code is one: it must not tell what exists.
+    """
     data = {
-        "code": error.code,
+        "code": NotFound.code if isinstance(error, NotFound) else error.code,
         "errors": [{"field": one.field, "code": one.code, "message": one.message} for one in error.errors],
         "request_id": request_id,
         **presentable(error.details),
