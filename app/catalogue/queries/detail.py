@@ -112,3 +112,12 @@ def _images() -> Any:
         .correlate(Product)
         .scalar_subquery()
     )
+
+
+def find_slug(sku: str) -> str | None:
+    """The page that sells this sku."""
+    return session().scalar(
+        select(Product.slug)
+        .join(Variant, Variant.product_id == Product.id)
+        .where(Variant.sku == sku, Product.is_published)
+    )

@@ -15,9 +15,7 @@ from app.catalogue.queries import facets as facet_queries
 from app.catalogue.queries.filters import Filters, Sort, conditions, rank
 from app.kernel.database import session
 from app.kernel.errors import invalid
-from app.kernel.pagination import Page, bad_cursor, decode_cursor, encode_cursor
-
-MAX_TOTAL = 10_000
+from app.kernel.pagination import MAX_TOTAL, Page, bad_cursor, decode_cursor, page_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +88,15 @@ def list_products(
         statement = statement.where(_after(key, _typed(order, value), row_id, descending != backwards))
     rows, extras = _fetch(statement, descending != backwards, limit, filters, with_facets, with_total)
     _check_names(filters, extras)
-    page = _page(rows, limit, digest, backwards=backwards, first=cursor is None)
-    total = min(extras["total"], MAX_TOTAL) if with_total else None
-    bounded = with_total and extras["total"] > MAX_TOTAL
-    page = Page(page.items, limit, page.next, page.prev, total, bounded)
+    page = page_of(
+        rows,
+        limit=limit,
+        key=_key,
+        filters=digest,
+        backwards=backwards,
+        first=cursor is None,
+        total=extras["total"] if with_total else None,
+    ).showing(summary_of)
     return ProductPage(page, facet_queries.read(extras) if with_facets else None)
 
 
@@ -213,19 +216,6 @@ def _check_names(filters: Filters, extras: dict[str, Any]) -> None:
         raise invalid("category", "UNKNOWN", "There is no such category.")
     if filters.brands and extras["brands_known"] != len(set(filters.brands)):
         raise invalid("brand", "UNKNOWN", "There is no such brand.")
-
-
-def _page(rows: list[Any], limit: int, digest: Any, *, backwards: bool, first: bool) -> Page[Summary]:
-    more, kept = len(rows) > limit, rows[:limit]
-    if backwards:
-        kept.reverse()
-    has_next, has_prev = (True, more) if backwards else (more, not first)
-    return Page(
-        items=[summary_of(row) for row in kept],
-        limit=limit,
-        next=encode_cursor(_key(kept[-1]), filters=digest) if kept and has_next else None,
-        prev=encode_cursor(_key(kept[0]), filters=digest, backwards=True) if kept and has_prev else None,
-    )
 
 
 def _key(row: Any) -> list[Any]:

@@ -1,0 +1,135 @@
+"""The cart's page and its forms. Guests fill a cart as well; checkout asks them to sign in."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from flask import current_app, flash, redirect, render_template, request, session, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app.blueprints.common.errors import status_of
+from app.blueprints.common.products import current_rules, show_all
+from app.blueprints.shop.blueprint import bp
+from app.blueprints.shop.products import product_page
+from app.blueprints.shop.visitors import cart_view, keep_guest_cart, owner, viewed_slugs
+from app.cart import service
+from app.cart.rules import CartView, Line
+from app.catalogue.queries.detail import find_slug
+from app.catalogue.queries.products import Image, summaries_by_slug
+from app.checkout.rules import SHIPPING_METHODS
+from app.kernel.database import run_atomically
+from app.kernel.errors import Conflict, RuleBroken, ShopError, invalid
+from app.kernel.money import Money
+from app.rewards.queries import get_spendable
+from app.rewards.rules import limits_for, value_of
+
+REMOVED = "removed"
+
+
+@bp.get("/cart")
+def cart() -> str:
+    return _page(removed=session.pop(REMOVED, None))
+
+
+@bp.post("/cart/add")
+def cart_add() -> Response | tuple[str, int]:
+    sku, whose = _sku(), owner()
+    try:
+        quantity = _quantity()
+        cart_id = run_atomically(lambda: service.add(owner=whose, sku=sku, quantity=quantity))
+    except (RuleBroken, Conflict) as refusal:
+        slug = find_slug(sku)
+        errors = [{"field": "quantity", "message": refusal.message}]
+        page = product_page(slug, sku=sku, errors=errors) if slug else _page(errors=errors)
+        return page, status_of(refusal)
+    keep_guest_cart(cart_id)
+    flash("Added to your cart.", "success")
+    return redirect(url_for("shop.cart"), 303)
+
+
+@bp.post("/cart/update")
+def cart_update() -> Response | tuple[str, int]:
+    sku, whose = _sku(), owner()
+    try:
+        quantity = _quantity()
+        run_atomically(lambda: service.set_quantity(owner=whose, sku=sku, quantity=quantity))
+    except (RuleBroken, Conflict) as refusal:
+        return _page(refused=(sku, refusal)), status_of(refusal)
+    return redirect(url_for("shop.cart"), 303)
+
+
+@bp.post("/cart/remove")
+def cart_remove() -> Response:
+    sku, whose = _sku(), owner()
+    line = next((line for line in cart_view().lines if line.sku == sku), None)
+    run_atomically(lambda: service.remove(owner=whose, sku=sku))
+    if line is not None:
+        session[REMOVED] = {"sku": sku, "name": line.name, "quantity": line.quantity}
+    return redirect(url_for("shop.cart"), 303)
+
+
+def _sku() -> str:
+    sku = request.form.get("sku", "").strip()
+    if not sku or "\0" in sku:
+        raise invalid("sku", "REQUIRED", "Choose a product first.")
+    return sku
+
+
+def _quantity() -> int:
+    typed = request.form.get("quantity", "").strip()
+    if not typed.isascii() or not typed.isdigit() or len(typed) > 6:
+        raise invalid("quantity", "TYPE_INVALID", "Enter the quantity as a whole number, such as 2.")
+    return int(typed)
+
+
+def _page(
+    *,
+    removed: dict[str, Any] | None = None,
+    errors: list[dict[str, str]] | None = None,
+    refused: tuple[str, ShopError] | None = None,
+) -> str:
+    view = cart_view()
+    if refused is not None:
+        sku, refusal = refused
+        places = [index for index, line in enumerate(view.lines, start=1) if line.sku == sku]
+        field = f"quantity-{places[0]}" if places else ""
+        errors = [{"field": field, "message": refusal.message}]
+    shown = SimpleNamespace(
+        lines=[_line(line) for line in view.lines], items_total=view.items_total, version=view.version
+    )
+    delivery = Money(min(method.price for method in SHIPPING_METHODS), current_app.config["CURRENCY"])
+    return render_template(
+        "pages/shop/cart.html",
+        cart=shown,
+        delivery_from=delivery if view.lines else None,
+        preview=_preview(view, delivery),
+        removed=removed,
+        last_viewed=[] if view.lines else show_all(summaries_by_slug(viewed_slugs()[:4])),
+        errors=errors or [],
+    )
+
+
+def _line(line: Line) -> SimpleNamespace:
+    fields = {name: getattr(line, name) for name in Line.__slots__}
+    image = Image(line.image_url, line.image_alt or line.name) if line.image_url else None
+    return SimpleNamespace(**fields, image=image)
+
+
+def _preview(view: CartView, delivery: Money) -> SimpleNamespace | None:
+    """The most points that this order could take, as the checkout will say."""
+    if not current_user.is_authenticated or not view.lines:
+        return None
+    rules = current_rules()
+    total = view.items_total.amount + delivery.amount
+    limits = limits_for(
+        total=total,
+        eligible=total,
+        available=get_spendable(current_user.person.id),
+        card_minimum=current_app.config["CARD_MINIMUM"],
+        rules=rules,
+    )
+    if limits.max == 0:
+        return None
+    return SimpleNamespace(usable=limits.max, value=Money(value_of(limits.max, rules), rules.currency))
