@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.blueprints import account, api_v1, common, ops, webhooks
+from app.blueprints import account, api_v1, common, ops, shop, webhooks
 
 
 def register(app: Flask) -> None:
     """Register every edge, in the order in which their URL rules are tried."""
     common.register(app)
     ops.register(app)
+    shop.register(app)
     account.register(app)
     api_v1.register(app)
     webhooks.register(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, request
 
-from app.blueprints.api_v1 import auth, checkout, docs, me, orders, rewards
+from app.blueprints.api_v1 import auth, cart, catalogue, checkout, docs, me, orders, rewards
 from app.blueprints.api_v1.decoding import MAX_BODY
 from app.blueprints.common import envelope
 from app.extensions import csrf
@@ -12,6 +12,8 @@ from app.extensions import csrf
 PARTS: tuple[Blueprint, ...] = (
     auth.bp,
     me.bp,
+    catalogue.bp,
+    cart.bp,
     rewards.bp,
     checkout.bp,
     orders.bp,
