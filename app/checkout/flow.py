@@ -132,7 +132,7 @@ def _begin_placing(
     actor: Actor,
 ) -> _Begun | Answer:
     number = ids.order_number()
-    claim = _claim(request, number)
+    claim = take_claim(request, number)
     if isinstance(claim, Answer):
         return claim
     if claim.subject != number:
@@ -151,14 +151,14 @@ def _begin_placing(
     )
     if reserved.payment_id is None or method is None:
         settling.complete(lock_order(number=number), actor=actor)
-        return _answer(claim, present, number, None)
+        return store_answer(claim, present, number, None)
     return _Begun(claim, number, _charge_request(reserved.payment_id, agreed, number, method))
 
 
 def _begin_again(
     request: Request, number: str, method: PaymentMethod | None, gateway: Gateway, actor: Actor
 ) -> _Begun | Answer:
-    claim = _claim(request, number)
+    claim = take_claim(request, number)
     if isinstance(claim, Answer):
         return claim
     order = lock_order(number=number, customer_id=request.customer_id)
@@ -187,7 +187,8 @@ def _begin_again(
     return _Begun(claim, number, charge)
 
 
-def _claim(request: Request, subject: str) -> Claim | Answer:
+def take_claim(request: Request, subject: str) -> Claim | Answer:
+    """Own the request's key in the current transaction, or get the first answer again."""
     claim = idempotency.claim(
         customer_id=request.customer_id,
         route=request.route,
@@ -232,10 +233,10 @@ def _settle_and_answer(
     if begun.charge is not None and truth is not None:
         settled = settling.apply(payment_id=begun.charge.payment_id, truth=truth, actor=actor)
         next_action_url = settled.next_action_url
-    return _answer(begun.claim, present, begun.number, next_action_url)
+    return store_answer(begun.claim, present, begun.number, next_action_url)
 
 
-def _answer(claim: Claim, present: Present, number: str, next_action_url: str | None) -> Answer:
+def store_answer(claim: Claim, present: Present, number: str, next_action_url: str | None) -> Answer:
     """Present the order as it is now and store the answer with it, in the caller's transaction."""
     answer = present(Outcome(get_order_view(number), next_action_url))
     idempotency.finish(claim=claim, status=answer.status, headers=dict(answer.headers), body=answer.body)

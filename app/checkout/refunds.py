@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 
-from app.checkout.settle import alert
+from app.checkout.notices import alert
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import run_atomically, session
 from app.orders.service import moving, refunding, story
-from app.orders.service.moving import lock_order
+from app.orders.service.moving import LockedOrder, lock_order
+from app.orders.states import REFUNDABLE
 from app.outbox.service import add
 from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
@@ -36,7 +37,7 @@ def _apply(
         refund.state, refund.done_at = "done", clock.now()
         session().flush()
         text = "The money is back on its way to your card. Your bank shows it within a few days."
-        if order.status == "needs_review":
+        if order.status == "needs_review" or _is_given_back(order):
             moving.move(order=order, to="refunded", event="refunded", text=text, actor=actor)
         else:
             story.tell(order_id=order.id, event="card_refunded", text=text, actor=actor)
@@ -44,3 +45,7 @@ def _apply(
         refund.state = "stuck"
         session().flush()
         add(alert("refund_failed", order, f"The gateway refused a refund: {applied.reason}"))
+
+
+def _is_given_back(order: LockedOrder) -> bool:
+    return order.status in REFUNDABLE and refunding.is_settled(order.id)

@@ -12,6 +12,8 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from app.checkout.cancelling import cancel_paid
+from app.checkout.notices import alert, mail
 from app.idempotency import service as idempotency
 from app.inventory.errors import StockInsufficient
 from app.inventory.service import reservations
@@ -21,7 +23,7 @@ from app.kernel.database import session
 from app.orders.models import OrderLine
 from app.orders.service import moving, refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
-from app.outbox.service import MAIL_QUEUE, Job, add
+from app.outbox.service import add
 from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
 from app.payments import service as payments
@@ -52,6 +54,8 @@ def apply(*, payment_id: uuid.UUID, truth: Snapshot | Absent | Unknown, actor: A
     applied = payments.apply_snapshot(payment, truth)
     if applied.became_captured:
         status = _captured(order, applied, actor)
+        if status == "paid" and cancel_wanted:
+            status = cancel_paid(lock_order(number=reference), actor=actor)
     elif applied.became_ended and order.status == "payment_pending":
         status = _ended(order, applied, cancel_wanted=cancel_wanted, actor=actor)
     else:
@@ -85,20 +89,6 @@ def complete(order: LockedOrder, *, actor: Actor) -> None:
             actor=actor,
         )
     add(mail("order_paid", order))
-
-
-def mail(message: str, order: LockedOrder) -> Job:
-    """A mail about the order to its customer, once per attempt to pay."""
-    key = f"mail:{message}:{order.number}:{order.attempt}"
-    return Job(f"mail.{message}", key, {"order_number": order.number}, queue=MAIL_QUEUE)
-
-
-def alert(subject: str, order: LockedOrder, text: str) -> Job:
-    """A mail to staff about something that needs eyes."""
-    payload = {"subject": subject, "order_number": order.number, "text": text}
-    return Job(
-        "mail.staff_alert", f"alert:{subject}:{order.number}:{order.attempt}", payload, queue=MAIL_QUEUE
-    )
 
 
 def _captured(order: LockedOrder, applied: Applied, actor: Actor) -> str:
@@ -172,7 +162,7 @@ def _give_money_back(order: LockedOrder, applied: Applied, actor: Actor, *, text
     )
     refunding.record(
         order_id=order.id,
-        idem_key=f"unwanted:{applied.payment_id}",
+        idem_key=refunding.unwanted_key(applied.payment_id),
         reason=reason,
         strategy="card_first",
         points=0,

@@ -24,6 +24,11 @@ class Order(Base):
         CheckConstraint("points >= 0 AND (points = 0) = (points_value = 0)", name="points"),
         CheckConstraint("card_due >= 0 AND total >= 0 AND total = points_value + card_due", name="tenders"),
         CheckConstraint("total = items_total + shipping + tax", name="total"),
+        CheckConstraint("0 <= refunded_points AND refunded_points <= points", name="refunded_points"),
+        CheckConstraint(
+            "0 <= refunded_points_value AND refunded_points_value <= points_value", name="refunded_value"
+        ),
+        CheckConstraint("0 <= refunded_card AND refunded_card <= card_due", name="refunded_card"),
         CheckConstraint(
             "status IN ('payment_pending','paid','packed','shipped','delivered','payment_failed','cancelled',"
             "'refunded','needs_review')",
@@ -58,6 +63,9 @@ class Order(Base):
     updated_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
+    refunded_points: Mapped[int] = mapped_column(server_default="0")
+    refunded_points_value: Mapped[int] = mapped_column(server_default="0")
+    refunded_card: Mapped[int] = mapped_column(server_default="0")
 
 
 class OrderLine(Base):
@@ -74,6 +82,12 @@ class OrderLine(Base):
         CheckConstraint("points >= 0 AND points_value >= 0 AND card >= 0 AND extras >= 0", name="parts"),
         CheckConstraint("points_value + card = total + extras", name="adds_up"),
         CheckConstraint("0 <= refunded_quantity AND refunded_quantity <= quantity", name="refunded"),
+        CheckConstraint(
+            "refunded_points >= 0 AND refunded_points_value >= 0 AND refunded_card >= 0 "
+            "AND refunded_points_value + refunded_card <= total + extras",
+            name="refunded_parts",
+        ),
+        CheckConstraint("0 <= refunded_earned AND refunded_earned <= earn_points", name="refunded_earned"),
         Index("ix_order_line_variant_id", "variant_id"),
     )
 
@@ -94,6 +108,10 @@ class OrderLine(Base):
     card: Mapped[int]
     earn_points: Mapped[int] = mapped_column(server_default="0")
     refunded_quantity: Mapped[int] = mapped_column(server_default="0")
+    refunded_points: Mapped[int] = mapped_column(server_default="0")
+    refunded_points_value: Mapped[int] = mapped_column(server_default="0")
+    refunded_card: Mapped[int] = mapped_column(server_default="0")
+    refunded_earned: Mapped[int] = mapped_column(server_default="0")
 
 
 class OrderEvent(Base):
@@ -112,7 +130,11 @@ class OrderEvent(Base):
 
 
 class OrderRefund(Base):
-    """One refund in both tenders: `card` in minor units, `points` returned, `clawback` taken back."""
+    """One refund in both tenders: `card` in minor units, `points` returned, `clawback` taken back.
+
+    `lines` says what of the order came back; they add up to the order's and its lines' refunded columns, which
+    the database checks. It is empty for money of a payment that the order did not want.
+    """
 
     __tablename__ = "order_refund"
     __table_args__ = (

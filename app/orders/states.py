@@ -22,6 +22,9 @@ STAFF_MOVES = frozenset({"packed", "shipped", "delivered"})
 CANCELLABLE = frozenset({"payment_pending", "payment_failed", "paid", "packed"})
 """Before it ships."""
 
+REFUNDABLE = frozenset({"paid", "packed", "shipped", "delivered"})
+"""Paid, and neither cancelled nor given back already."""
+
 PAYMENT_STATUS = {
     "payment_pending": "pending",
     "paid": "paid",

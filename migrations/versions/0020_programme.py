@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0020"
-down_revision = "0004"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -121,13 +121,17 @@ def _transfers() -> None:
         sa.Column("spendable_from", TIME, nullable=True),
         sa.CheckConstraint("points > 0 AND sender_id <> recipient_id", name=op.f("ck_points_transfer_sane")),
         sa.CheckConstraint(
-            "state IN ('awaiting_confirmation','done','cancelled','expired')", name=op.f("ck_points_transfer_state")
+            "state IN ('awaiting_confirmation','done','cancelled','expired')",
+            name=op.f("ck_points_transfer_state"),
         ),
         sa.CheckConstraint(
-            "(state = 'awaiting_confirmation') = (resolved_at IS NULL)", name=op.f("ck_points_transfer_resolved")
+            "(state = 'awaiting_confirmation') = (resolved_at IS NULL)",
+            name=op.f("ck_points_transfer_resolved"),
         ),
         sa.ForeignKeyConstraint(["sender_id"], ["customer.id"], name=op.f("fk_points_transfer_sender_id")),
-        sa.ForeignKeyConstraint(["recipient_id"], ["customer.id"], name=op.f("fk_points_transfer_recipient_id")),
+        sa.ForeignKeyConstraint(
+            ["recipient_id"], ["customer.id"], name=op.f("fk_points_transfer_recipient_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_points_transfer")),
     )
     op.create_index("ix_points_transfer_sender_id", "points_transfer", ["sender_id", "created_at"])

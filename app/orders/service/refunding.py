@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select, update
 
 from app.kernel import clock, ids
 from app.kernel.actor import Actor
 from app.kernel.database import session
-from app.orders.models import OrderRefund
+from app.orders.models import Order, OrderLine, OrderRefund
+from app.orders.rules import LinePaid, RefundPlan, Tenders
+
+UNWANTED = "unwanted:"
 
 
 def record(
@@ -50,6 +54,85 @@ def record(
         )
     )
     return refund_id
+
+
+def count_back(*, order_id: uuid.UUID, plan: RefundPlan) -> None:
+    """Add a refund's parts to what has come back of the order and its lines.
+
+    The database refuses more than was paid, and three sums that differ (migration 0010).
+    """
+    for part in plan.lines:
+        session().execute(
+            update(OrderLine)
+            .where(OrderLine.order_id == order_id, OrderLine.sku == part.sku)
+            .values(
+                refunded_quantity=OrderLine.refunded_quantity + part.quantity,
+                refunded_points=OrderLine.refunded_points + part.give.points,
+                refunded_points_value=OrderLine.refunded_points_value + part.give.points_value,
+                refunded_card=OrderLine.refunded_card + part.give.card,
+                refunded_earned=OrderLine.refunded_earned + part.clawback,
+            )
+        )
+    session().execute(
+        update(Order)
+        .where(Order.id == order_id)
+        .values(
+            refunded_points=Order.refunded_points + plan.give.points,
+            refunded_points_value=Order.refunded_points_value + plan.give.points_value,
+            refunded_card=Order.refunded_card + plan.give.card,
+            updated_at=clock.now(),
+        )
+    )
+
+
+def list_lines_paid(order_id: uuid.UUID) -> Sequence[LinePaid]:
+    """The lines as they were paid and what has come back of them; lock the order first to act on it."""
+    rows = session().execute(
+        select(OrderLine.__table__).where(OrderLine.order_id == order_id).order_by(OrderLine.position)
+    )
+    return [
+        LinePaid(
+            sku=row.sku,
+            quantity=row.quantity,
+            unit_price=row.unit_price,
+            extras=row.extras,
+            paid=Tenders(row.points, row.points_value, row.card),
+            earn_points=row.earn_points,
+            back_quantity=row.refunded_quantity,
+            back=Tenders(row.refunded_points, row.refunded_points_value, row.refunded_card),
+            back_earned=row.refunded_earned,
+        )
+        for row in rows
+    ]
+
+
+def find_by_key(order_id: uuid.UUID, idem_key: str) -> OrderRefund | None:
+    """The refund that this key made before."""
+    statement = select(OrderRefund).where(OrderRefund.order_id == order_id, OrderRefund.idem_key == idem_key)
+    return session().scalars(statement.execution_options(populate_existing=True)).one_or_none()
+
+
+def unwanted_key(payment_id: uuid.UUID) -> str:
+    """The key of the refund of a payment that the order did not want."""
+    return f"{UNWANTED}{payment_id}"
+
+
+def list_unwanted_payments(order_id: uuid.UUID) -> Collection[uuid.UUID]:
+    """Payments that came without an order to pay for; their money goes back by itself."""
+    statement = select(OrderRefund.idem_key).where(
+        OrderRefund.order_id == order_id, OrderRefund.idem_key.startswith(UNWANTED)
+    )
+    return {uuid.UUID(key.removeprefix(UNWANTED)) for key in session().scalars(statement)}
+
+
+def is_settled(order_id: uuid.UUID) -> bool:
+    """Everything of the order has come back, and no card refund is still on its way."""
+    units = select(func.sum(OrderLine.quantity - OrderLine.refunded_quantity)).where(
+        OrderLine.order_id == order_id
+    )
+    open_refunds = select(func.count()).where(OrderRefund.order_id == order_id, OrderRefund.state != "done")
+    row = session().execute(select(units.scalar_subquery(), open_refunds.scalar_subquery())).one()
+    return tuple(row) == (0, 0)
 
 
 def lock_by_card_refund(card_refund_id: uuid.UUID) -> OrderRefund | None:

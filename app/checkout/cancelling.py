@@ -1,0 +1,38 @@
+"""What ending an order before it ships gives back. Called inside one transaction, on a locked order."""
+
+from __future__ import annotations
+
+from app.checkout.notices import mail
+from app.checkout.refund import give_back
+from app.inventory.service import reservations
+from app.kernel.actor import Actor
+from app.kernel.errors import Conflict
+from app.orders.rules import plan_refund
+from app.orders.service import moving, refunding
+from app.orders.service.moving import LockedOrder
+from app.outbox.service import add
+
+KEY = "cancel"
+
+
+def cancel_paid(order: LockedOrder, *, actor: Actor) -> str:
+    """A paid or packed order: everything left goes back as it was paid, the goods to the shelf; the new status."""
+    try:
+        plan = plan_refund(refunding.list_lines_paid(order.id), None, "proportional")
+    except Conflict:
+        plan = None  # every line has been refunded before
+    if plan is not None and plan.give.value:
+        give_back(order, plan, reason="cancelled", idem_key=KEY, actor=actor)
+    return _end(order, "Your order was cancelled. We are giving back what you paid.", actor)
+
+
+def cancel_unpaid(order: LockedOrder, *, actor: Actor) -> str:
+    """An order whose payment failed: points and stock went back then; the new status."""
+    return _end(order, "Your order was cancelled.", actor)
+
+
+def _end(order: LockedOrder, text: str, actor: Actor) -> str:
+    moving.move(order=order, to="cancelled", event="cancelled", text=text, actor=actor)
+    reservations.restock(order_id=order.id)
+    add(mail("order_cancelled", order), request_id=actor.request_id)
+    return "cancelled"

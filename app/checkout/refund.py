@@ -1,0 +1,229 @@
+"""Give back what an order was paid with. Called inside one transaction; queues the card part, never sends it.
+
+The points part and what was earned move at once, in the same transaction that queues the card part. Points cannot
+be refused, the card part is owed whatever the gateway says first, and its own state says whether it has arrived:
+a refund that is refused stays `stuck` until staff have sent it again, and the shopper does not wait for points
+that were never at risk.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from app.audit import service as audit
+from app.checkout.rules import Quote
+from app.kernel import ids
+from app.kernel.actor import Actor
+from app.kernel.errors import Conflict, invalid
+from app.kernel.money import Money
+from app.orders.models import OrderRefund
+from app.orders.queries import get_order_view
+from app.orders.rules import LinePaid, LineRefund, RefundPlan, Strategy, Tenders, plan_refund
+from app.orders.service import moving, refunding, story
+from app.orders.service.moving import LockedOrder, lock_order
+from app.orders.states import REFUNDABLE
+from app.outbox.service import MAIL_QUEUE, Job, add
+from app.payments import queries as payment_queries
+from app.payments import refunds as card_refunds
+from app.payments.models import Payment
+from app.rewards.queries import rules_of_version
+from app.rewards.service import refunds as points_refunds
+
+MIN_REASON, MAX_REASON = 3, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """A refund as it was made. `state`: done, running while the card part is on its way, stuck."""
+
+    id: uuid.UUID
+    order_number: str
+    strategy: str
+    points: int
+    points_value: Money
+    card: Money
+    clawback: int
+    state: str
+    reason: str
+    lines: Sequence[Mapping[str, Any]]
+
+
+def promise(quote: Quote, sku: str, quantity: int = 1) -> LineRefund:
+    """What returning `quantity` of a line would give back, said before buying. Raises RuleBroken."""
+    plan = plan_refund(_lines_of_quote(quote), {sku: quantity}, "proportional")
+    give, clawback = plan.give, plan.clawback
+    return LineRefund(sku, quantity, give, clawback)
+
+
+def preview(*, number: str, lines: Sequence[tuple[str, int]] | None, strategy: Strategy) -> RefundPlan:
+    """What `refund` would do now; writes nothing. Raises what `refund` raises."""
+    order = get_order_view(number)
+    _check_refundable(order.status)
+    return plan_refund(refunding.list_lines_paid(order.id), _wanted(lines), strategy)
+
+
+def refund(
+    *,
+    number: str,
+    lines: Sequence[tuple[str, int]] | None,
+    strategy: Strategy,
+    reason: str,
+    idem_key: str,
+    actor: Actor,
+) -> Refunded:
+    """Give back `lines` ([(sku, units)]; None: all that is left, delivery included). The same key again is no
+    second refund. A full refund ends the order when the card part has arrived.
+
+    Raises OrderNotFound, Conflict `ORDER_NOT_REFUNDABLE`, `NOTHING_TO_REFUND`, RuleBroken naming `lines`,
+    `strategy` or `reason`.
+    """
+    if not MIN_REASON <= len(reason.strip()) <= MAX_REASON:
+        raise invalid("reason", "LENGTH", f"Give a reason of {MIN_REASON} to {MAX_REASON} characters.")
+    order = lock_order(number=number)
+    earlier = refunding.find_by_key(order.id, idem_key)
+    if earlier is not None:
+        return _view(order, earlier)
+    _check_refundable(order.status)
+    plan = plan_refund(refunding.list_lines_paid(order.id), _wanted(lines), strategy)
+    if not plan.give.value:
+        raise Conflict("These lines cost nothing: there is nothing to give back.", code="NOTHING_TO_REFUND")
+    made = give_back(order, plan, reason=reason, idem_key=idem_key, actor=actor)
+    text = _sentence(made)
+    if made.state == "done" and refunding.is_settled(order.id):
+        moving.move(order=order, to="refunded", event="refunded", text=text, actor=actor)
+    else:
+        story.tell(order_id=order.id, event="refund", text=text, actor=actor)
+    payload = {"order_number": number, "refund_id": str(made.id)}
+    add(
+        Job("mail.order_refunded", f"mail:order_refunded:{made.id}", payload, queue=MAIL_QUEUE),
+        request_id=actor.request_id,
+    )
+    return made
+
+
+def give_back(order: LockedOrder, plan: RefundPlan, *, reason: str, idem_key: str, actor: Actor) -> Refunded:
+    """Carry a plan (worth more than nothing) out on a locked order: card queued, points moved, all recorded."""
+    give = plan.give
+    card_refund_id = _queue_card(order, give.card, reason, actor) if give.card else None
+    clawback = _move_points(order, plan, idem_key, actor)
+    refund_id = refunding.record(
+        order_id=order.id,
+        idem_key=idem_key,
+        reason=reason,
+        strategy=plan.strategy,
+        points=give.points,
+        points_value=give.points_value,
+        card=give.card,
+        clawback=clawback,
+        lines=[_line_row(line) for line in plan.lines],
+        card_refund_id=card_refund_id,
+        actor=actor,
+    )
+    refunding.count_back(order_id=order.id, plan=plan)
+    if actor.kind == "staff":
+        audit.record(
+            actor=actor,
+            action="order.refund",
+            target_type="order",
+            target_id=order.number,
+            after={"refund": str(refund_id), "clawback": clawback, **asdict(give)},
+            reason=reason,
+        )
+    stored = refunding.find_by_key(order.id, idem_key)
+    assert stored is not None
+    return _view(order, stored)
+
+
+def _queue_card(order: LockedOrder, amount: int, reason: str, actor: Actor) -> uuid.UUID:
+    refund_id = ids.uuid7()
+    card_refunds.queue_refund(
+        refund_id=refund_id,
+        payment_id=_paying(order).id,
+        amount=amount,
+        reason=reason,
+        request_id=actor.request_id,
+    )
+    return refund_id
+
+
+def _paying(order: LockedOrder) -> Payment:
+    """The captured payment that paid the order, not one that came too late and goes back by itself."""
+    unwanted = refunding.list_unwanted_payments(order.id)
+    captured = [p for p in payment_queries.list_payments_of(order.number) if p.state == "captured"]
+    for payment in captured:
+        if payment.id not in unwanted:
+            return payment
+    raise Conflict("No card payment of this order can be refunded.", code="PAYMENT_NOT_CAPTURED")
+
+
+def _move_points(order: LockedOrder, plan: RefundPlan, idem_key: str, actor: Actor) -> int:
+    """Return first, then take back, so that returned points can pay for what is taken; points taken back."""
+    who: dict[str, Any] = {"customer_id": order.customer_id, "order_id": order.id, "order_number": order.number}
+    key = f"refund:{order.id}:{idem_key}"
+    if plan.give.points:
+        rules = rules_of_version(order.rules_version)
+        points_refunds.return_points(**who, points=plan.give.points, idem_key=key, rules=rules, actor=actor)
+    if not plan.clawback:
+        return 0
+    taken = points_refunds.take_back(**who, points=plan.clawback, idem_key=f"{key}:earned", actor=actor)
+    return taken.points
+
+
+def _check_refundable(status: str) -> None:
+    if status not in REFUNDABLE:
+        message = f"This order is {status.replace('_', ' ')}; it cannot be refunded."
+        raise Conflict(message, code="ORDER_NOT_REFUNDABLE")
+
+
+def _wanted(lines: Sequence[tuple[str, int]] | None) -> dict[str, int] | None:
+    if lines is None:
+        return None
+    wanted: dict[str, int] = {}
+    for sku, quantity in lines:
+        if sku in wanted:
+            raise invalid("lines", "DUPLICATE", f"{sku} is named twice.")
+        wanted[sku] = quantity
+    return wanted
+
+
+def _lines_of_quote(quote: Quote) -> list[LinePaid]:
+    return [
+        LinePaid(
+            sku=line.sku,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            extras=line.extras,
+            paid=Tenders(line.points, line.points_value, line.card),
+            earn_points=line.earn_points,
+        )
+        for line in quote.lines
+    ]
+
+
+def _line_row(line: LineRefund) -> dict[str, Any]:
+    return {"sku": line.sku, "quantity": line.quantity, "clawback": line.clawback, **asdict(line.give)}
+
+
+def _sentence(made: Refunded) -> str:
+    parts = [f"{made.points:,} points to your account"] if made.points else []
+    if made.card:
+        parts.append(f"{made.card.display} to your card")
+    return f"We are giving back {' and '.join(parts)}."
+
+
+def _view(order: LockedOrder, stored: OrderRefund) -> Refunded:
+    return Refunded(
+        id=stored.id,
+        order_number=order.number,
+        strategy=stored.strategy,
+        points=stored.points,
+        points_value=Money(stored.points_value, order.currency),
+        card=Money(stored.card, order.currency),
+        clawback=stored.clawback,
+        state=stored.state,
+        reason=stored.reason,
+        lines=stored.lines,
+    )

@@ -1,0 +1,196 @@
+"""Points of a refunded order: what was spent goes back to where it came from, what was earned is taken back.
+
+The caller holds the order's row lock, so that two refunds of one order follow each other.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, select, text, update
+
+from app.kernel import clock, ids
+from app.kernel.actor import Actor
+from app.kernel.database import session
+from app.kernel.errors import Conflict
+from app.rewards.models import PointsAccount, PointsEarning, PointsLot
+from app.rewards.rules import LotView, Rules, choose_lots
+from app.rewards.service.accounts import list_spendable_lots, lock_account
+from app.rewards.service.posting import Leg, NewLot, Posting, post
+
+Earning = Row[uuid.UUID, uuid.UUID, str, int, int, uuid.UUID | None]
+# What the captured hold took from each lot, less what earlier refunds of the order put back into it.
+STILL_SPENT = text(
+    """
+    WITH taken AS (
+      SELECT e.lot_id, sum(e.amount) AS points
+        FROM points_hold h JOIN points_entry e ON e.tx_id = h.tx_id AND e.account = 'held'
+       WHERE h.order_id = :order_id AND h.state = 'captured' GROUP BY e.lot_id
+    ), returned AS (
+      SELECT e.lot_id, -sum(e.amount) AS points
+        FROM points_tx t JOIN points_entry e ON e.tx_id = t.id AND e.account = 'redeemed'
+       WHERE t.customer_id = :customer_id AND t.kind = 'refund' AND t.ref_type = 'order' AND t.ref_id = :number
+       GROUP BY e.lot_id
+    )
+    SELECT l.id, CAST(taken.points - coalesce(returned.points, 0) AS bigint) AS left, l.expires_at
+      FROM taken JOIN points_lot l ON l.id = taken.lot_id LEFT JOIN returned USING (lot_id)
+     WHERE taken.points > coalesce(returned.points, 0)
+     ORDER BY l.expires_at DESC NULLS FIRST, l.id DESC
+    """
+)
+
+
+def return_points(
+    *,
+    customer_id: uuid.UUID,
+    order_id: uuid.UUID,
+    order_number: str,
+    points: int,
+    idem_key: str,
+    rules: Rules,
+    actor: Actor,
+) -> None:
+    """Give `points` (> 0) of a paid order back to the lots they were spent from, latest expiry first.
+
+    They live at least the rules' days of grace from now; what came from a lot that has expired goes to a new
+    lot with just that. Raises Conflict `REFUND_EXCEEDS_PAID` with `left`, AlreadyPosted.
+    """
+    lock_account(customer_id=customer_id)
+    parameters = {"order_id": order_id, "customer_id": customer_id, "number": order_number}
+    spent = [LotView(*row) for row in session().execute(STILL_SPENT, parameters)]
+    plan = choose_lots(points, spent)
+    if plan is None:
+        left = sum(lot.available for lot in spent)
+        message = "That is more than is left of the points paid."
+        raise Conflict(message, code="REFUND_EXCEEDS_PAID", details={"left": left})
+    now = clock.now()
+    grace = now + timedelta(days=rules.release_grace_days)
+    expiries = {lot.id: lot.expires_at for lot in spent}
+    _extend([lot_id for lot_id, _ in plan if _is_short(expiries[lot_id], now, grace)], grace)
+    legs, lots = _legs_back(plan, expiries, order_number, now, grace)
+    description = f"Given back from order {order_number}"
+    posting = Posting(customer_id, "refund", idem_key, "order", order_number, description, legs, lots)
+    post(posting, actor=actor)
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Where earned points were taken from; `owed` became a debt that later earnings pay."""
+
+    pending: int = 0
+    available: int = 0
+    owed: int = 0
+
+    @property
+    def points(self) -> int:
+        return self.pending + self.available + self.owed
+
+
+def take_back(
+    *,
+    customer_id: uuid.UUID,
+    order_id: uuid.UUID,
+    order_number: str,
+    points: int,
+    idem_key: str,
+    actor: Actor,
+) -> TakenBack:
+    """Take back up to `points` of what an order earned: pending, else available, else as a debt.
+
+    Available points go from the earning's own lot first, then soonest expiry first. An order that earned
+    nothing, or whose earning is gone, gives nothing. Raises AlreadyPosted.
+    """
+    lock_account(customer_id=customer_id)
+    earning = _lock_earning(order_id)
+    if earning is None or earning.state == "cancelled":
+        return TakenBack()
+    points = min(points, earning.points - earning.taken_back)
+    if points <= 0:
+        return TakenBack()
+    if earning.state == "pending":
+        taken, legs = TakenBack(pending=points), [Leg("pending", -points), Leg("issued", points)]
+        kind = "earn_cancel"
+    else:
+        taken, legs = _from_available(customer_id, earning.lot_id, points)
+        kind = "clawback"
+    description = f"Earned points of order {order_number} taken back"
+    posting = Posting(customer_id, kind, idem_key, "order", order_number, description, legs)
+    post(posting, actor=actor)
+    _write_taken(earning, points)
+    return taken
+
+
+def _is_short(expires_at: datetime | None, now: datetime, grace: datetime) -> bool:
+    return expires_at is not None and now < expires_at < grace
+
+
+def _extend(lot_ids: Sequence[uuid.UUID], until: datetime) -> None:
+    if lot_ids:
+        session().execute(update(PointsLot).where(PointsLot.id.in_(lot_ids)).values(expires_at=until))
+
+
+def _legs_back(
+    plan: Sequence[tuple[uuid.UUID, int]],
+    expiries: dict[uuid.UUID, datetime | None],
+    order_number: str,
+    now: datetime,
+    grace: datetime,
+) -> tuple[list[Leg], list[NewLot]]:
+    legs: list[Leg] = []
+    lots: list[NewLot] = []
+    for lot_id, part in plan:
+        legs.append(Leg("redeemed", -part, lot_id))
+        expires_at = expiries[lot_id]
+        if expires_at is None or expires_at > now:
+            legs.append(Leg("available", part, lot_id))
+            continue
+        successor = NewLot(ids.uuid7(), "refund", order_number, grace, parent_lot_id=lot_id)
+        lots.append(successor)
+        legs += [Leg("expired", part, lot_id), Leg("issued", -part, successor.id)]
+        legs.append(Leg("available", part, successor.id))
+    return legs, lots
+
+
+def _lock_earning(order_id: uuid.UUID) -> Earning | None:
+    statement = select(
+        PointsEarning.id,
+        PointsEarning.customer_id,
+        PointsEarning.state,
+        PointsEarning.points,
+        PointsEarning.taken_back,
+        PointsEarning.lot_id,
+    ).where(PointsEarning.source_type == "order", PointsEarning.source_id == str(order_id))
+    return session().execute(statement.with_for_update()).first()
+
+
+def _from_available(
+    customer_id: uuid.UUID, own_lot: uuid.UUID | None, points: int
+) -> tuple[TakenBack, list[Leg]]:
+    lots = list_spendable_lots(customer_id=customer_id, now=clock.now())
+    lots.sort(key=lambda lot: lot.id != own_lot)  # stable: the rest stays soonest expiry first
+    found = min(points, sum(lot.available for lot in lots))
+    legs: list[Leg] = []
+    for lot_id, part in choose_lots(found, lots) or []:
+        legs += [Leg("available", -part, lot_id), Leg("clawback", part, lot_id)]
+    owed = points - found
+    if owed:
+        legs += [Leg("debt", -owed), Leg("clawback", owed)]
+    return TakenBack(available=found, owed=owed), legs
+
+
+def _write_taken(earning: Earning, points: int) -> None:
+    gone = earning.taken_back + points == earning.points
+    values: dict[str, Any] = {"taken_back": PointsEarning.taken_back + points}
+    if gone:
+        values |= {"state": "cancelled", "resolved_at": clock.now()}
+    session().execute(update(PointsEarning).where(PointsEarning.id == earning.id).values(**values))
+    if earning.state == "confirmed":
+        session().execute(
+            update(PointsAccount)
+            .where(PointsAccount.customer_id == earning.customer_id)
+            .values(lifetime_earned=PointsAccount.lifetime_earned - points)
+        )
