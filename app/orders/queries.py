@@ -118,10 +118,10 @@ def list_orders(
     return page.showing(lambda order: _view(order, lines, refunds, []))
 
 
-def find_number(customer_id: uuid.UUID, *, quote_id: uuid.UUID) -> str | None:
-    """The number of the order that a quote became."""
+def find_number(customer_id: uuid.UUID, *, checkout_key: str) -> str | None:
+    """The number of the order that a checkout became."""
     return session().scalar(
-        select(Order.number).where(Order.customer_id == customer_id, Order.quote_id == quote_id)
+        select(Order.number).where(Order.customer_id == customer_id, Order.checkout_key == checkout_key)
     )
 
 

@@ -18,7 +18,7 @@ from app.blueprints.common import envelope
 from app.blueprints.common.actors import actor_from_request
 from app.blueprints.common.checkout import gateway, terms
 from app.blueprints.common.request_ids import request_id
-from app.checkout import flow, quote
+from app.checkout import cancel, flow, quote
 from app.checkout.rules import SHIPPING_METHODS, Quote
 from app.kernel.database import run_atomically
 from app.kernel.errors import Conflict, PaymentRefused, invalid
@@ -71,10 +71,6 @@ class OrderBody(Struct, kw_only=True, forbid_unknown_fields=True):
 
 class RetryBody(Struct, kw_only=True, forbid_unknown_fields=True):
     payment: PaymentBody
-
-
-class Stale(Struct):
-    quote: QuoteOut
 
 
 PLACED = {201: Placed, 202: Placed}
@@ -171,6 +167,35 @@ def pay_again(number: str, body: RetryBody, key: IdempotentRequest) -> Answer:
             actor=actor_from_request(),
         )
     )
+
+
+@bp.post("/orders/<number>/cancel")
+@endpoint(
+    "Cancel an order before it ships",
+    returns={200: Order, 202: Order},
+    auth="customer",
+    idempotent=True,
+    limit="checkout",
+    errors=["ORDER_NOT_CANCELLABLE"],
+)
+def cancel_order(number: str, key: IdempotentRequest) -> Answer:
+    result = cancel.cancel(
+        request=_request(key),
+        number=number,
+        customer_id=current().id,
+        gateway=gateway(),
+        present=_present_cancelled,
+        actor=actor_from_request(),
+    )
+    return Answer(result.status, result.body, headers=dict(result.headers), replayed=result.replayed)
+
+
+def _present_cancelled(outcome: flow.Outcome) -> flow.Answer:
+    order = Order.of(outcome.order)
+    if order.status == "payment_pending":
+        sentence = "The gateway has not answered yet; the order is cancelled as soon as it does."
+        return flow.Answer(202, {"Retry-After": RETRY_AFTER}, envelope.success(order, sentence))
+    return flow.Answer(200, {}, envelope.success(order, "The order was cancelled."))
 
 
 def present(outcome: flow.Outcome) -> flow.Answer:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.blueprints.ops import commands_catalogue, commands_customers, commands_demo, commands_jobs, health
+from app.blueprints.ops import (
+    commands_catalogue,
+    commands_customers,
+    commands_demo,
+    commands_jobs,
+    commands_rewards_proof,
+    demo_people,
+    health,
+)
 
 
 def register(app: Flask) -> None:
@@ -13,3 +21,7 @@ def register(app: Flask) -> None:
     commands_catalogue.register(app)
     commands_jobs.register(app)
     app.cli.add_command(commands_demo.group)
+    if app.config["SHOP_ENV"] == "development":  # the sign-in page offers them
+        app.config["DEMO_PEOPLE"] = [(person.email, person.name) for person in demo_people.PEOPLE]
+        app.config["DEMO_PASSWORD"] = demo_people.PASSWORD
+    app.cli.add_command(commands_rewards_proof.group)

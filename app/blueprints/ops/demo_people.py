@@ -28,7 +28,7 @@ class DemoOrder:
 
 @dataclass(frozen=True)
 class DemoPerson:
-    """`spent`: points given only to be spent by the orders; `lots`: what is left to spend."""
+    """`spent`: points given first, for the orders; `lots`: more, once these are placed."""
 
     email: str
     name: str
@@ -50,8 +50,8 @@ PEOPLE = (
     DemoPerson(
         "rich@demo.example",
         "Rika Rich",
-        spent=16_000,
-        lots=(Lot(40_000, 60), Lot(90_000, 400), Lot(100_000, 900), Lot(20_000, None)),
+        spent=13_000,
+        lots=(Lot(40_000, 60), Lot(90_000, 400), Lot(100_000, 900), Lot(19_000, None)),
         addresses=(("Home", "21 Peak Road", "Hong Kong"), ("Office", "1 Queen's Road Central", "Hong Kong")),
         orders=(
             DemoOrder(("HBL-RKJ89",), 0, "pm_card_visa", 25, DELIVERED),

@@ -19,11 +19,12 @@ from app.accounts.rules import AddressData
 from app.blueprints.common.checkout import gateway, terms
 from app.blueprints.ops.demo_people import PASSWORD, DemoOrder, DemoPerson
 from app.cart.service import Owner, set_quantity
-from app.checkout import flow, quote
+from app.checkout import cancel, flow, quote, refund
 from app.kernel import clock
 from app.kernel.actor import Actor, system
 from app.kernel.database import end_reading, run_atomically, transaction
 from app.kernel.ids import fingerprint
+from app.orders.queries import find_number, get_order_view
 from app.orders.service.moving import move_by_staff
 from app.payments.gateway import PaymentMethod
 from app.rewards.errors import AlreadyPosted
@@ -89,16 +90,16 @@ def _register(person: DemoPerson) -> Person:
 def _order(who: Person, order: DemoOrder, *, key: str) -> None:
     with ExitStack() as stack:
         stack.enter_context(clock.travel(days=-order.ago))
-        number = _place(who, order, key)
-        if number is None:
+        if find_number(who.id, checkout_key=f"demo:{key}") is not None:
             return
+        number = _place(who, order, key)
         for step in order.then:
             stack.enter_context(clock.travel(hours=20))
             STEPS[step](number, SEEDER)
 
 
-def _place(who: Person, order: DemoOrder, key: str) -> str | None:
-    """The new order's number; None when it was placed by an earlier run."""
+def _place(who: Person, order: DemoOrder, key: str) -> str:
+    """The new order's number."""
     with transaction():
         address_id = account_queries.list_addresses(who.id)[0].id
         for sku in order.skus:
@@ -121,7 +122,7 @@ def _place(who: Person, order: DemoOrder, key: str) -> str | None:
         present=lambda outcome: flow.Answer(200, {}, outcome.order.number.encode()),
         actor=SEEDER,
     )
-    return None if answer.replayed else answer.body.decode()
+    return answer.body.decode()
 
 
 def _method(token: str | None) -> PaymentMethod | None:
@@ -136,4 +137,39 @@ def _move(to: str) -> Step:
     return lambda number, actor: run_atomically(lambda: move_by_staff(number=number, to=to, actor=actor))
 
 
-STEPS: dict[str, Step] = {state: _move(state) for state in ("packed", "shipped", "delivered")}
+def _cancel(number: str, actor: Actor) -> None:
+    order = get_order_view(number)
+    request = flow.Request(order.customer_id, order.email, "demo.cancel", number, fingerprint(number))
+    end_reading()
+    cancel.cancel(
+        request=request,
+        number=number,
+        customer_id=order.customer_id,
+        gateway=gateway(),
+        present=lambda outcome: flow.Answer(200, {}, outcome.order.number.encode()),
+        actor=actor,
+    )
+
+
+def _refund(reason: str, *, first_line_only: bool) -> Step:
+    def step(number: str, actor: Actor) -> None:
+        lines = get_order_view(number).lines[:1]
+        with transaction():
+            refund.refund(
+                number=number,
+                lines=[(line.sku, line.quantity) for line in lines] if first_line_only else None,
+                strategy="proportional",
+                reason=reason,
+                idem_key=f"demo:{number}",
+                actor=actor,
+            )
+
+    return step
+
+
+STEPS: dict[str, Step] = {
+    **{state: _move(state) for state in ("packed", "shipped", "delivered")},
+    "cancel": _cancel,
+    "refund": _refund("Arrived damaged", first_line_only=False),
+    "refund-first-line": _refund("One item was returned", first_line_only=True),
+}
