@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.blueprints.common import envelope
 from app.blueprints.common.request_ids import request_id
+from app.extensions import login_manager
 from app.kernel import database
 from app.kernel.errors import (
     Conflict,
@@ -116,9 +117,9 @@ def answer(error: ShopError, status: int) -> Response:
 
 
 def _page(error: ShopError, status: int) -> str:
-    """The error page; when the database is what failed, nothing on it may ask the database."""
-    if status >= 500:
-        g.page_without_database = True
+    """The error page. Nothing on it asks the database, which may be what has failed."""
+    g.page_without_database = True
+    g._login_user = login_manager.anonymous_user()
     try:
         return render_template(
             "errors/error.html",

@@ -7,7 +7,6 @@ from datetime import date, datetime
 from typing import Any
 
 from flask import Flask, current_app, g, has_request_context, request
-from flask_login import AnonymousUserMixin
 from markupsafe import Markup
 
 from app.kernel.money import Money
@@ -53,7 +52,7 @@ def _frame() -> dict[str, Any]:
     if not has_request_context() or request.path.startswith(("/admin", "/api/")):
         return {}
     if g.get("page_without_database"):
-        return {**DEFAULTS, "current_user": AnonymousUserMixin()}
+        return dict(DEFAULTS)
     if "page_frame" not in g:
         values = current_app.extensions["page_values"]
         g.page_frame = {**DEFAULTS, **{name: compute() for name, compute in values.items()}}

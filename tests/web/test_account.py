@@ -1,0 +1,313 @@
+"""Signing up, in and out on the pages, and what belongs to a session."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from app.accounts.queries import Person
+from app.blueprints.common import sessions
+from app.kernel import clock
+from app.kernel.database import db, in_transaction
+from app.kernel.errors import Conflict
+from tests.web.people import PASSWORD, Caller, csrf_token, sign_in, sign_up
+
+
+@pytest.fixture
+def person(client: FlaskClient) -> Caller:
+    return sign_up(client)
+
+
+@pytest.fixture
+def browser(app: Flask, person: Caller) -> FlaskClient:
+    """A browser in which `person` is signed in."""
+    client = app.test_client()
+    assert sign_in(client, person.email).status_code == 302
+    return client
+
+
+def is_signed_in(client: FlaskClient) -> bool:
+    return client.get("/account/addresses").status_code == 200
+
+
+class TestRegister:
+    def post(self, client: FlaskClient, **changes: str) -> Any:
+        form = {
+            "email": f"{uuid.uuid4().hex}@example.test",
+            "password": PASSWORD,
+            "name": "Mei Chan",
+            **changes,
+        }
+        return client.post("/account/register", data={"csrf_token": csrf_token(client), **form})
+
+    def test_signs_in_and_goes_on(self, client: FlaskClient) -> None:
+        answer = self.post(client, next="/account/addresses?from=cart")
+        assert (answer.status_code, answer.location) == (302, "/account/addresses?from=cart")
+        page = client.get("/account/addresses")
+        assert (page.status_code, "Welcome, Mei Chan" in page.text) == (200, True)
+
+    def test_a_refused_form_keeps_what_was_typed(self, client: FlaskClient, person: Caller) -> None:
+        answer = self.post(client, email=person.email, name="Typed Name")
+        assert answer.status_code == 422
+        for part in ("<title>Error: ", "There is a problem", "already has an account", 'value="Typed Name"'):
+            assert part in answer.text
+        assert PASSWORD not in answer.text
+        assert not is_signed_in(client)
+
+    def test_every_missing_field_is_named(self, client: FlaskClient) -> None:
+        answer = self.post(client, email="", password="", name="")
+        assert answer.status_code == 422
+        for text in ("Enter your name.", "Enter your e-mail address.", "Choose a password."):
+            assert text in answer.text
+
+    def test_the_password_rules_are_the_apis(self, client: FlaskClient) -> None:
+        answer = self.post(client, password="password1234")
+        assert (answer.status_code, "easy to guess" in answer.text) == (422, True)
+
+
+class TestSignIn:
+    def test_wrong_either_way_is_the_same(self, client: FlaskClient, person: Caller) -> None:
+        texts = []
+        for email, password in [(person.email, "not the password"), ("nobody@example.test", PASSWORD)]:
+            answer = sign_in(client, email, password)
+            assert answer.status_code == 401
+            assert not is_signed_in(client)
+            texts.append("The e-mail address or the password is wrong." in answer.text)
+        assert texts == [True, True]
+
+    def test_a_page_that_needs_it_asks_for_it_and_comes_back(
+        self, client: FlaskClient, person: Caller
+    ) -> None:
+        asked = client.get("/account/profile")
+        assert (asked.status_code, asked.location) == (302, "/account/sign-in?next=/account/profile")
+        answer = sign_in(client, person.email, next="/account/profile")
+        assert answer.location == "/account/profile"
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "https://evil.example/",
+            "//evil.example/",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "javascript:alert(1)",
+            "/account/profile\n",
+            " /account/profile",
+            "/no/such/page",
+            "account/profile",
+            "/account/sign-out",
+            "http:/x",
+        ],
+    )
+    def test_only_to_pages_of_ours(self, client: FlaskClient, person: Caller, target: str) -> None:
+        answer = sign_in(client, person.email, next=target)
+        assert (answer.status_code, answer.location) == (302, "/account/")
+        page = client.get("/account/sign-in", query_string={"next": target})
+        assert page.location == "/account/"
+
+    def test_the_session_is_a_new_one(self, client: FlaskClient, person: Caller) -> None:
+        with client.session_transaction() as session:
+            session["planted"] = "by somebody else"
+        token = csrf_token(client)
+        sign_in(client, person.email)
+        with client.session_transaction() as session:
+            assert "planted" not in session
+            assert session["_user_id"] == str(person.id)
+        refused = client.post("/account/sign-out", data={"csrf_token": token})
+        assert refused.status_code == 400, "a form token of before does not count"
+
+    def test_the_cookie(self, client: FlaskClient, person: Caller) -> None:
+        answer = sign_in(client, person.email)
+        (cookie,) = answer.headers.getlist("Set-Cookie")
+        assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
+        assert "Domain" not in cookie
+
+    def test_sign_out(self, browser: FlaskClient) -> None:
+        assert browser.get("/account/sign-out").status_code == 405
+        answer = browser.post(
+            "/account/sign-out", data={"csrf_token": csrf_token(browser, "/account/profile")}
+        )
+        assert answer.status_code == 302
+        assert not is_signed_in(browser)
+
+
+class TestSessions:
+    @pytest.mark.parametrize(
+        "change",
+        ["is_active = false", "session_epoch = session_epoch + 1"],
+        ids=["deactivated", "epoch raised"],
+    )
+    def test_end_at_once(
+        self, browser: FlaskClient, person: Caller, owner: psycopg.Connection, change: str
+    ) -> None:
+        assert is_signed_in(browser)
+        owner.execute(f"UPDATE customer SET {change} WHERE id = %s", (person.id,))
+        assert not is_signed_in(browser)
+
+    def test_idle(self, browser: FlaskClient) -> None:
+        with clock.travel(days=13):
+            assert is_signed_in(browser)
+        with clock.travel(days=26):
+            assert is_signed_in(browser), "being here counts"
+        with clock.travel(days=41):
+            assert not is_signed_in(browser)
+
+    def test_absolute(self, browser: FlaskClient) -> None:
+        for days in range(10, 90, 10):
+            with clock.travel(days=days):
+                assert is_signed_in(browser)
+        with clock.travel(days=91):
+            assert not is_signed_in(browser)
+
+    def test_staff_are_asked_sooner(self, app: Flask, person: Caller, owner: psycopg.Connection) -> None:
+        owner.execute("UPDATE customer SET role = 'support' WHERE id = %s", (person.id,))
+        client = app.test_client()
+        sign_in(client, person.email)
+        with clock.travel(minutes=29):
+            assert is_signed_in(client)
+        with clock.travel(minutes=60):
+            assert not is_signed_in(client)
+
+    def test_a_forged_cookie_is_nobody(self, client: FlaskClient, person: Caller) -> None:
+        client.set_cookie("shop_session", "eyJfdXNlcl9pZCI6IjEifQ.forged.forged")
+        assert not is_signed_in(client)
+
+    def test_the_person_costs_one_statement(self, app: Flask, browser: FlaskClient) -> None:
+        sent: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+            sent.append(statement)
+
+        with app.app_context():
+            engine = db.engine
+        event.listen(engine, "before_cursor_execute", note)
+        browser.get("/account/profile")
+        event.remove(engine, "before_cursor_execute", note)
+        assert len([statement for statement in sent if "FROM customer" in statement]) == 1, sent
+        assert len(sent) <= 4, sent
+
+
+class TestSignInHooks:
+    @pytest.fixture
+    def hooks(self, app: Flask) -> Iterator[list[Any]]:
+        before = list(app.extensions["sign_in_hooks"])
+        yield app.extensions["sign_in_hooks"]
+        app.extensions["sign_in_hooks"][:] = before
+
+    def test_run_in_the_transaction_with_the_guests_session(
+        self, app: Flask, client: FlaskClient, person: Caller, hooks: list[Any]
+    ) -> None:
+        seen: list[Any] = []
+
+        def hook(who: Person, guest: Mapping[str, Any]) -> None:
+            seen.append((who.id, guest["cart_id"], in_transaction() or db.session().info["transaction_open"]))
+
+        sessions.on_sign_in(app, hook)
+        with client.session_transaction() as session:
+            session["cart_id"] = "c1"
+        sign_in(client, person.email)
+        assert seen == [(person.id, "c1", True)]
+
+    def test_one_that_fails_signs_nobody_in(
+        self, app: Flask, client: FlaskClient, person: Caller, hooks: list[Any]
+    ) -> None:
+        def hook(_who: Person, _guest: Mapping[str, Any]) -> None:
+            raise Conflict("Not now.")
+
+        sessions.on_sign_in(app, hook)
+        with client.session_transaction() as session:
+            session["cart_id"] = "c1"
+        assert sign_in(client, person.email).status_code == 409
+        assert not is_signed_in(client)
+        with client.session_transaction() as session:
+            assert session["cart_id"] == "c1"
+
+
+class TestProfile:
+    def post(self, client: FlaskClient, **form: str) -> Any:
+        return client.post(
+            "/account/profile", data={"csrf_token": csrf_token(client, "/account/profile"), **form}
+        )
+
+    def test_name(self, browser: FlaskClient, person: Caller) -> None:
+        assert self.post(browser, action="profile", name="Mei Ling").status_code == 302
+        assert person.call("GET", "/me").json["data"]["name"] == "Mei Ling"
+        refused = self.post(browser, action="profile", name="x" * 101)
+        assert refused.status_code == 422
+        assert person.call("GET", "/me").json["data"]["name"] == "Mei Ling"
+
+    def test_password_ends_every_other_session(
+        self, app: Flask, browser: FlaskClient, person: Caller
+    ) -> None:
+        other = app.test_client()
+        sign_in(other, person.email)
+        form = {"action": "password", "pw-current": PASSWORD, "pw-new": "an entirely new lamp"}
+        assert self.post(browser, **form).status_code == 302
+        assert is_signed_in(browser)
+        assert not is_signed_in(other)
+        assert person.call("GET", "/me").status_code == 401
+        assert sign_in(app.test_client(), person.email, "an entirely new lamp").status_code == 302
+
+    @pytest.mark.parametrize(("current", "new"), [("wrong", "an entirely new lamp"), (PASSWORD, "short")])
+    def test_password_refused(
+        self, app: Flask, browser: FlaskClient, person: Caller, current: str, new: str
+    ) -> None:
+        answer = self.post(browser, **{"action": "password", "pw-current": current, "pw-new": new})
+        assert (answer.status_code, "There is a problem" in answer.text) == (422, True)
+        assert person.call("GET", "/me").status_code == 200
+        assert sign_in(app.test_client(), person.email).status_code == 302
+
+
+class TestAddresses:
+    FORM = {"name": "Mei Chan", "line1": "1 Harbour View", "city": "Hong Kong", "country": "HK"}
+
+    def post(self, client: FlaskClient, path: str, **form: str) -> Any:
+        token = csrf_token(client, "/account/profile")
+        return client.post(f"/account/addresses/{path}", data={"csrf_token": token, **form})
+
+    def items(self, person: Caller) -> list[dict[str, Any]]:
+        return person.call("GET", "/me/addresses").json["data"]["items"]
+
+    def test_the_whole_life_of_one(self, browser: FlaskClient, person: Caller) -> None:
+        assert self.post(browser, "new", **self.FORM, line2="Flat 2").status_code == 302
+        (made,) = self.items(person)
+        assert (made["line2"], made["is_default"]) == ("Flat 2", True)
+        assert "Flat 2" in browser.get(f"/account/addresses/{made['id']}/edit").text
+        edited = {**self.FORM, "line1": "2 Harbour View"}
+        assert self.post(browser, f"{made['id']}/edit", **edited).status_code == 302
+        assert self.items(person)[0]["line1"] == "2 Harbour View"
+        assert "2 Harbour View" in browser.get("/account/addresses").text
+        assert self.post(browser, f"{made['id']}/delete").status_code == 302
+        assert self.items(person) == []
+
+    def test_refused(self, browser: FlaskClient, person: Caller) -> None:
+        answer = self.post(browser, "new", **{**self.FORM, "phone": "call me", "city": " "})
+        assert answer.status_code == 422
+        assert "Enter a phone number" in answer.text
+        assert 'value="call me"' in answer.text
+        assert self.items(person) == []
+
+    def test_somebody_elses(self, app: Flask, browser: FlaskClient, person: Caller) -> None:
+        stranger = sign_up(app.test_client())
+        address = stranger.call("POST", "/me/addresses", json=self.FORM).json["data"]
+        assert browser.get(f"/account/addresses/{address['id']}/edit").status_code == 404
+        assert self.post(browser, f"{address['id']}/edit", **self.FORM).status_code == 404
+        assert self.post(browser, f"{address['id']}/delete").status_code == 404
+        assert self.items(stranger) == [address]
+
+
+def test_private_pages_are_not_kept(browser: FlaskClient) -> None:
+    assert browser.get("/account/addresses").headers["Cache-Control"] == "no-store"
+
+
+def test_the_overview(browser: FlaskClient) -> None:
+    page = browser.get("/account/")
+    assert page.status_code == 200
+    assert "No orders yet" in page.text
