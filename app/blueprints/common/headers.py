@@ -12,7 +12,7 @@ STRIPE_PAGES = ("https://hooks.stripe.com", "https://checkout.stripe.com")
 # Flask-Admin has inline handlers and styles; its pages are for staff alone.
 ADMIN_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    "img-src 'self' data: https:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
 PRIVATE_BLUEPRINTS = frozenset({"account", "checkout", "backoffice", "admin"})
 
@@ -50,7 +50,7 @@ def _policy() -> str:
     nonce = f" 'nonce-{g.csp_nonce}'" if "csp_nonce" in g else ""
     gateway = " ".join(_payment_pages())
     return (
-        f"default-src 'self'; script-src 'self'{nonce}; style-src 'self'; img-src 'self' data:; "
+        f"default-src 'self'; script-src 'self'{nonce}; style-src 'self'; img-src 'self' data: https:; "
         f"object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' {gateway}"
     )
 
