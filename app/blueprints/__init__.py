@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.blueprints import account, api_v1, common, ops, shop, webhooks
+from app.blueprints import account, api_v1, checkout, common, ops, shop, webhooks
 
 
 def register(app: Flask) -> None:
@@ -13,5 +13,6 @@ def register(app: Flask) -> None:
     ops.register(app)
     shop.register(app)
     account.register(app)
+    checkout.register(app)
     api_v1.register(app)
     webhooks.register(app)

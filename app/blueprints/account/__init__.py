@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.blueprints.account import addresses, overview, profile, signing_in  # noqa: F401 (they add routes)
+from app.blueprints.account import (  # noqa: F401 (they add routes)
+    addresses,
+    miles,
+    orders,
+    overview,
+    profile,
+    signing_in,
+)
 from app.blueprints.account.blueprint import bp
 
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from app.accounts import queries
 from app.accounts import service as accounts
 from app.blueprints.account.blueprint import bp
-from app.blueprints.account.forms import AddressForm, show_refusal
+from app.blueprints.common.forms import AddressForm, show_refusal
 from app.blueprints.common.redirects import safe_next
 from app.kernel.database import transaction
 from app.kernel.errors import RuleBroken

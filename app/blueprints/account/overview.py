@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from flask import current_app, render_template
 from flask_login import current_user, login_required
 
 from app.blueprints.account.blueprint import bp
+from app.blueprints.common.points import points_of
 from app.kernel.money import Money
 from app.orders import queries as orders
 from app.rewards import queries as rewards
@@ -20,18 +19,8 @@ LATEST = 3
 @login_required
 def overview() -> str:
     customer_id = current_user.person.id
-    balance = rewards.get_balance(customer_id)
-    account = SimpleNamespace(
-        available=balance.available,
-        held=balance.held,
-        pending=balance.pending,
-        holds=rewards.list_holds(customer_id) if balance.held else [],
-        expiring=[
-            SimpleNamespace(points=points, expires_on=at.date())
-            for points, at in (rewards.list_expiring(customer_id) if balance.available else [])
-        ],
-    )
-    worth = rules.value_of(balance.available, rewards.rules_in_force())
+    account = points_of(customer_id)
+    worth = rules.value_of(account.available, rewards.rules_in_force())
     return render_template(
         "pages/account/overview.html",
         account=account,

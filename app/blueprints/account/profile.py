@@ -8,9 +8,10 @@ from werkzeug.wrappers import Response
 
 from app.accounts import service as accounts
 from app.blueprints.account.blueprint import bp
-from app.blueprints.account.forms import PasswordForm, ProfileForm, show_refusal
+from app.blueprints.account.forms import PasswordForm, ProfileForm
 from app.blueprints.common import sessions
 from app.blueprints.common.actors import actor_from_request
+from app.blueprints.common.forms import show_refusal
 from app.kernel.database import transaction
 from app.kernel.errors import RuleBroken
 

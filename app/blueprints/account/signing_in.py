@@ -9,9 +9,10 @@ from werkzeug.wrappers import Response
 from app.accounts import service as accounts
 from app.accounts.queries import Person
 from app.blueprints.account.blueprint import bp
-from app.blueprints.account.forms import RegisterForm, SignInForm, show_refusal
+from app.blueprints.account.forms import RegisterForm, SignInForm
 from app.blueprints.common import limits, sessions
 from app.blueprints.common.actors import actor_from_request
+from app.blueprints.common.forms import show_refusal
 from app.blueprints.common.redirects import safe_next
 from app.kernel.database import transaction
 from app.kernel.errors import Conflict, RuleBroken, Unauthenticated

@@ -19,6 +19,7 @@ from app.rewards.queries.balance import (
     rules_in_force,
     rules_of_version,
 )
+from app.rewards.queries.earnings import find_confirmation
 from app.rewards.queries.statement import STATEMENT_KINDS, StatementRow, list_transactions
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Batch",
     "StatementRow",
     "find_adjustment",
+    "find_confirmation",
     "get_adjustment",
     "get_balance",
     "get_batch",

@@ -1,0 +1,95 @@
+"""The shopper's orders, and cancelling one."""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_login import current_user, login_required
+from werkzeug.wrappers import Response
+
+from app.blueprints.account.blueprint import bp
+from app.blueprints.common import limits
+from app.blueprints.common.actors import actor_from_request
+from app.blueprints.common.checkout import gateway
+from app.checkout import flow
+from app.checkout.cancel import cancel
+from app.kernel.errors import Conflict
+from app.kernel.ids import fingerprint
+from app.orders import queries
+from app.rewards.queries import find_confirmation
+
+PER_PAGE = 20
+ROUTE = "page:cancel"
+
+
+@bp.get("/orders")
+@login_required
+def orders() -> str:
+    page = queries.list_orders(current_user.person.id, cursor=request.args.get("cursor"), limit=PER_PAGE)
+    return render_template(
+        "pages/account/orders.html",
+        orders=page.items,
+        prev_url=url_for("account.orders", cursor=page.prev) if page.prev else None,
+        next_url=url_for("account.orders", cursor=page.next) if page.next else None,
+    )
+
+
+@bp.get("/orders/<number>")
+@login_required
+def order(number: str) -> str:
+    found = queries.get_order_view(number, customer_id=current_user.person.id)
+    return render_template(
+        "pages/account/order.html",
+        order=found,
+        can_cancel=found.can_cancel,
+        confirm_cancel=request.args.get("cancel") == "1",
+        idempotency_key=secrets.token_urlsafe(24),
+        earn_confirmed_on=find_confirmation(found.id) if found.points_earned else None,
+    )
+
+
+@bp.post("/orders/<number>/cancel")
+@login_required
+def order_cancel(number: str) -> Response:
+    try:
+        status = json.loads(_cancelled(number).body)["status"]
+    except Conflict as error:
+        flash(error.message, "warning")
+    else:
+        flash(*_words(number, status))
+    return redirect(url_for("account.order", number=number), 303)
+
+
+def _cancel(number: str) -> flow.Answer:
+    person = current_user.person
+    key = request.form.get("idempotency_key", "")[:64] or secrets.token_urlsafe(24)
+    return cancel(
+        request=flow.Request(person.id, person.email, ROUTE, key, fingerprint(f"{ROUTE}:{number}:{key}")),
+        number=number,
+        customer_id=person.id,
+        gateway=gateway(),
+        present=_present,
+        actor=actor_from_request(),
+    )
+
+
+_cancelled = limits.limited(_cancel, "checkout")
+
+
+def _present(outcome: flow.Outcome) -> flow.Answer:
+    body = {"number": outcome.order.number, "status": outcome.order.status}
+    return flow.Answer(303, {}, json.dumps(body).encode())
+
+
+def _words(number: str, status: str) -> tuple[str, str]:
+    """(message, category)"""
+    if status == "cancelled":
+        return f"Order {number} was cancelled.", "success"
+    if status == "payment_pending":
+        message = (
+            "We are cancelling your order. Your bank has not answered yet: we e-mail you when it is done."
+        )
+        return message, "info"
+    return "We are checking your order, and give back everything that was taken.", "info"

@@ -1,0 +1,140 @@
+"""Last step: what became of the order, told from the order alone; and another card when the first was declined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_login import current_user, login_required
+from werkzeug.wrappers import Response
+
+from app.blueprints.checkout import cards, outcome, placing
+from app.blueprints.checkout.blueprint import bp
+from app.blueprints.checkout.pay import new_key, posted_key
+from app.blueprints.checkout.quoting import PageError
+from app.blueprints.common import limits
+from app.blueprints.common.actors import actor_from_request
+from app.blueprints.common.checkout import gateway
+from app.checkout import flow
+from app.gateways.asking import ask_payment
+from app.kernel import clock
+from app.kernel.errors import Conflict, RuleBroken
+from app.kernel.ids import fingerprint
+from app.orders.errors import OrderNotFound
+from app.orders.queries import OrderView, find_number, get_order_view
+from app.payments import queries as payments
+from app.rewards.queries import find_confirmation, list_holds
+
+ROUTE = "page:retry"
+FOLLOWED_FOR = timedelta(minutes=2)
+Answer = str | Response | tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class NextAction:
+    url: str
+
+
+@bp.get("/result/<number>")
+@login_required
+def result(number: str) -> str:
+    order = get_order_view(number, customer_id=current_user.person.id)
+    if order.status == "payment_pending" and _ask_gateway(number):
+        order = get_order_view(number, customer_id=current_user.person.id)
+    return render_template("pages/checkout/result.html", **_context(order))
+
+
+@bp.get("/returned/<key>")
+@login_required
+def returned(key: str) -> Response:
+    """Back from the gateway. What its address says about the payment is not believed, and not even read."""
+    number = find_number(current_user.person.id, checkout_key=f"{placing.ROUTE}:{key}")
+    if number is None:
+        raise OrderNotFound("There is no such order.")
+    return redirect(url_for("checkout.result", number=number), 303)
+
+
+@bp.get("/status/<number>")
+@login_required
+def status(number: str) -> str | dict[str, Any]:
+    """The heart of the result page, for a script to swap in; or its state alone for who accepts only JSON."""
+    order = get_order_view(number, customer_id=current_user.person.id)
+    if request.accept_mimetypes.best == "application/json":
+        return {"number": order.number, "status": order.status, "payment_status": order.payment_status}
+    return render_template("components/order_result.html", **_context(order))
+
+
+@bp.post("/retry/<number>")
+@login_required
+def retry(number: str) -> Answer:
+    try:
+        return outcome.lead_on(_paid_again(number))
+    except Conflict as error:
+        if error.code == "IDEMPOTENCY_IN_FLIGHT":
+            return redirect(url_for("checkout.result", number=number), 303)
+        if error.code == "ORDER_NOT_PAYABLE":
+            flash(error.message)
+            return redirect(url_for("checkout.result", number=number), 303)
+        return _refused(number, PageError("card", f"{error.message} Nothing was charged."), 409)
+    except RuleBroken as error:
+        return _refused(number, PageError("card", error.message), 422)
+
+
+def _pay_again(number: str) -> flow.Answer:
+    person, key = current_user.person, posted_key()
+    back = url_for("checkout.result", number=number)
+    return flow.pay_again(
+        request=flow.Request(person.id, person.email, ROUTE, key, fingerprint(f"{ROUTE}:{number}:{key}")),
+        number=number,
+        method=cards.method_of(cards.posted(), return_path=back),
+        gateway=gateway(),
+        present=outcome.present,
+        actor=actor_from_request(),
+    )
+
+
+_paid_again = limits.limited(_pay_again, "checkout")
+
+
+def _ask_gateway(number: str) -> bool:
+    """Whoever comes back from the gateway's page sees the truth at once. Whether anything was asked.
+
+    Only then: a payment without an answer is asked about by jobs, and a dead gateway must not hold up this page.
+    """
+    payment = payments.find_live_payment(number)
+    if payment is None or payment.state != "requires_action":
+        return False
+    ask_payment(payment_id=payment.id, gateway=gateway(), actor=actor_from_request())
+    return True
+
+
+def _refused(number: str, error: PageError, code: int) -> tuple[str, int]:
+    order = get_order_view(number, customer_id=current_user.person.id)
+    context = _context(order, errors=[error], key=posted_key())
+    return render_template("pages/checkout/result.html", **context), code
+
+
+def _context(order: OrderView, *, errors: Sequence[PageError] = (), key: str | None = None) -> dict[str, Any]:
+    pending = order.status == "payment_pending"
+    action = outcome.open_action(order.number) if pending else None
+    confirmed = find_confirmation(order.id) if order.points_earned else None
+    return {
+        "order": order,
+        "decline_code": order.failure_code,
+        "next_action": NextAction(action) if action else None,
+        "hold_expires_at": _hold_expiry(order) if pending and order.points else None,
+        "poll": pending and clock.now() - order.updated_at < FOLLOWED_FOR,
+        "earn_confirmed_on": confirmed,
+        "sandbox_cards": cards.demo_cards(),
+        "card_choice": cards.offered(cards.posted()),
+        "idempotency_key": key or new_key(),
+        "errors": errors,
+    }
+
+
+def _hold_expiry(order: OrderView) -> Any:
+    holds = list_holds(order.customer_id)
+    return next((hold.expires_at for hold in holds if hold.order_number == order.number), None)

@@ -1,0 +1,103 @@
+"""A quote as the pay page shows it, and what is different between two of them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from flask import current_app
+
+from app.checkout.rules import Quote
+from app.kernel.money import Money
+from app.rewards.rules import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    name: str
+    quantity: int
+    line_total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteView:
+    """See `app.checkout.rules.Quote`."""
+
+    id: uuid.UUID
+    lines: list[LineView]
+    items_total: Money
+    shipping: Money
+    tax: Money
+    total: Money
+    points: int
+    points_value: Money
+    card_due: Money
+    earn_points: int
+    limits: Limits
+    address: dict[str, Any]
+
+    @classmethod
+    def of(cls, quote: Quote) -> QuoteView:
+        def money(amount: int) -> Money:
+            return Money(amount, quote.currency)
+
+        return cls(
+            id=quote.id,
+            lines=[LineView(line.name, line.quantity, money(line.total)) for line in quote.lines],
+            items_total=money(quote.items_total),
+            shipping=money(quote.shipping),
+            tax=money(quote.tax),
+            total=money(quote.total),
+            points=quote.points,
+            points_value=money(quote.points_value),
+            card_due=money(quote.card_due),
+            earn_points=quote.earn_points,
+            limits=quote.limits,
+            address=quote.address,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    label: str
+    before: str
+    after: str
+
+
+def changes_between(before: Quote, after: Quote) -> list[Change]:
+    """What the shopper would notice, line by line first."""
+    unit = current_app.config["POINTS_NAME"]
+    rows = [*_line_changes(before, after)]
+    for label, name in (
+        ("Items", "items_total"),
+        ("Delivery", "shipping"),
+        ("Tax", "tax"),
+        ("Total", "total"),
+        ("On your card", "card_due"),
+    ):
+        old, new = getattr(before, name), getattr(after, name)
+        rows.append(Change(label, Money(old, before.currency).display, Money(new, after.currency).display))
+    rows.append(Change(f"{unit.capitalize()} used", f"{before.points:,}", f"{after.points:,}"))
+    rows.append(Change(f"{unit.capitalize()} you earn", f"{before.earn_points:,}", f"{after.earn_points:,}"))
+    rows.append(Change("Address", _one_line(before.address), _one_line(after.address)))
+    return [row for row in rows if row.before != row.after]
+
+
+def _line_changes(before: Quote, after: Quote) -> list[Change]:
+    old = {line.variant_id: line for line in before.lines}
+    new = {line.variant_id: line for line in after.lines}
+
+    def text(quote: Quote, line: Any) -> str:
+        if line is None:
+            return "not in your order"
+        return f"{line.quantity} × {Money(line.unit_price, quote.currency).display}"
+
+    return [
+        Change((new.get(key) or old[key]).name, text(before, old.get(key)), text(after, new.get(key)))
+        for key in {**old, **new}
+    ]
+
+
+def _one_line(address: dict[str, Any]) -> str:
+    return ", ".join(str(value) for value in address.values() if value)

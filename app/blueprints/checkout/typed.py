@@ -1,0 +1,19 @@
+"""Points as people type them: `6,000`, `6 000` and `6.000` are all six thousand."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}([ .,'’])[0-9]{3}(?:\1[0-9]{3})*")
+_PLAIN = re.compile(r"[0-9]{1,15}")
+
+
+def read_points(text: str) -> int | None:
+    """None when it is no whole number from 0; an empty field means none. Full-width digits count as digits."""
+    plain = unicodedata.normalize("NFKC", text).strip()
+    if not plain:
+        return 0
+    if _GROUPED.fullmatch(plain):
+        plain = re.sub(r"[ .,'’]", "", plain)
+    return int(plain) if _PLAIN.fullmatch(plain) else None

@@ -1,0 +1,75 @@
+"""A shopper in front of the pages, with the real sandbox gateway process behind the shop."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+
+from app.gateways.http import Timeouts
+from app.gateways.sandbox import SandboxGateway
+from app.kernel.database import transaction
+from tests.factories.people import give_points
+from tests.factories.shop import fill_cart, make_address, make_variant
+from tests.sandbox.peers import KEY, SECRET, Gateway
+from tests.web.people import sign_in, sign_up
+from tests.web.visitor import Visitor
+
+TIMEOUTS = Timeouts(connect=0.5, read=0.5, total=1.5)
+
+
+class Buyer(Visitor):
+    """Signed in, with points, an address and a cart of one variant: a total of 130.00 with standard delivery."""
+
+    id: uuid.UUID
+    variant_id: uuid.UUID
+
+    def number(self) -> str:
+        """Of the order whose page is shown."""
+        return self.page.path.rpartition("/")[2]
+
+
+@pytest.fixture(scope="module")
+def gateway_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    running = Gateway(tmp_path_factory.mktemp("gateway"))
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def peer(app: Flask, gateway_process: Gateway) -> Iterator[Gateway]:
+    """The gateway, empty and without faults, behind this app; it waits longer than the shop does."""
+    gateway_process.control("reset")
+    gateway_process.control("tuning", {"timeout_seconds": 0.8, "webhook_delay_seconds": 0})
+    before = app.extensions["gateway"]
+    app.extensions["gateway"] = SandboxGateway(
+        url=gateway_process.url, key=KEY, webhook_secrets=[SECRET], timeouts=TIMEOUTS
+    )
+    yield gateway_process
+    app.extensions["gateway"] = before
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def buyer(app: Flask, peer: Gateway) -> Callable[..., Buyer]:
+    def make(*, points: int = 0, price: int = 10_000, stock: int = 100, quantity: int = 1) -> Buyer:
+        shopper = Buyer(app.test_client())
+        person = sign_up(app.test_client(), email=f"buyer-{next(_numbers)}-{uuid.uuid4().hex}@example.test")
+        assert sign_in(shopper.client, person.email).status_code == 302
+        shopper.id = person.id
+        with app.app_context():  # never around a request: each has a context of its own
+            if points:
+                with transaction():
+                    give_points(person.id, points)
+            make_address(person.id)
+            shopper.variant_id = make_variant(price=price, stock=stock)
+            if quantity:
+                fill_cart(person.id, {shopper.variant_id: quantity})
+        return shopper
+
+    return make
