@@ -25,3 +25,11 @@ def on_hand(variant_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
     rows = session().execute(select(Stock.variant_id, Stock.on_hand).where(Stock.variant_id.in_(variant_ids)))
     found = {variant_id: int(units) for variant_id, units in rows}
     return {variant_id: found.get(variant_id, 0) for variant_id in variant_ids}
+
+
+def counts(variant_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, tuple[int, int]]:
+    """(on hand, reserved) by variant id; zeros where nothing is known."""
+    statement = select(Stock.variant_id, Stock.on_hand, Stock.reserved)
+    rows = session().execute(statement.where(Stock.variant_id.in_(variant_ids)))
+    found = {row.variant_id: (int(row.on_hand), int(row.reserved)) for row in rows}
+    return {variant_id: found.get(variant_id, (0, 0)) for variant_id in variant_ids}

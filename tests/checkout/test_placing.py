@@ -266,6 +266,7 @@ def test_stock_gone_after_the_charge_gives_everything_back_and_tells_staff(gatew
     order_id = get_order_view(placed["number"]).id
     with transaction():
         reservations.release(order_id=order_id)
+    with transaction():
         session().execute(update(Stock).where(Stock.variant_id == shopper.variant_id).values(on_hand=0))
     payment_id, truth = truth_about(gateway, placed["number"])
     settled = flow.settle(payment_id=payment_id, truth=truth, actor=system("test"))

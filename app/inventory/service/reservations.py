@@ -1,7 +1,8 @@
 """Reserve, commit, release: units promised to an order, then sold or put back.
 
 Stock rows are locked last in every unit of work and always by variant id, so that a hot product is locked for
-the shortest time and two orders never wait for each other in a circle.
+the shortest time and two orders never wait for each other in a circle. Committing and releasing only set the
+reservation's state; the stock row follows at the very end.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import uuid
 from collections.abc import Mapping
 
 from sqlalchemy import insert, select, text
-from sqlalchemy.exc import IntegrityError
 
 from app.inventory.errors import StockInsufficient
 from app.inventory.models import Stock, StockReservation
@@ -30,21 +30,15 @@ LOCK_AND_TAKE = text(
     RETURNING s.variant_id
     """
 )
-RESOLVE = """
-    WITH live AS (
-      UPDATE stock_reservation SET state = :state, resolved_at = :now
-       WHERE order_id = :order_id AND state = ANY(:from_states) RETURNING variant_id, quantity, attempt
-    ), locked AS (
-      SELECT s.variant_id FROM stock s JOIN live USING (variant_id) ORDER BY s.variant_id FOR UPDATE OF s
-    )
-    UPDATE stock s SET {change} FROM live JOIN locked USING (variant_id)
-     WHERE s.variant_id = live.variant_id RETURNING s.variant_id
-"""
-COMMIT = text(
-    RESOLVE.format(change="on_hand = s.on_hand - live.quantity, reserved = s.reserved - live.quantity")
+RESOLVE = text(
+    """
+    UPDATE stock_reservation SET state = :state, resolved_at = :now
+     WHERE (order_id, variant_id, attempt) IN (
+       SELECT order_id, variant_id, attempt FROM stock_reservation
+        WHERE order_id = :order_id AND state = :from_state ORDER BY variant_id FOR UPDATE)
+    RETURNING variant_id
+    """
 )
-RELEASE = text(RESOLVE.format(change="reserved = s.reserved - live.quantity"))
-RESTOCK = text(RESOLVE.format(change="on_hand = s.on_hand + live.quantity"))
 
 
 def reserve(*, order_id: uuid.UUID, attempt: int, quantities: Mapping[uuid.UUID, int]) -> None:
@@ -76,26 +70,24 @@ def reserve(*, order_id: uuid.UUID, attempt: int, quantities: Mapping[uuid.UUID,
 
 
 def commit(*, order_id: uuid.UUID) -> int:
-    """Reserved units are sold; how many variants. Raises StockInsufficient when stock has gone meanwhile."""
-    try:
-        return _resolve(COMMIT, order_id, "committed", ["active"])
-    except IntegrityError as error:
-        raise StockInsufficient("The stock of this order has gone.") from error
+    """Reserved units are sold; how many variants. Fewer than the order has lines: stock has gone meanwhile."""
+    return _resolve(order_id, "active", "committed")
 
 
 def release(*, order_id: uuid.UUID) -> int:
     """Reserved units can be sold again; how many variants."""
-    return _resolve(RELEASE, order_id, "released", ["active"])
+    return _resolve(order_id, "active", "released")
 
 
 def restock(*, order_id: uuid.UUID) -> int:
     """Sold units of a cancelled order go back on the shelf; how many variants."""
-    return _resolve(RESTOCK, order_id, "released", ["committed"])
+    return _resolve(order_id, "committed", "released")
 
 
-def _resolve(statement: object, order_id: uuid.UUID, state: str, from_states: list[str]) -> int:
-    values = {"order_id": order_id, "state": state, "from_states": from_states, "now": clock.now()}
-    return len(session().execute(statement, values).all())  # type: ignore[call-overload]
+def _resolve(order_id: uuid.UUID, from_state: str, state: str) -> int:
+    """The stock rows follow when the transaction commits (migration 0030), in the order of variant ids."""
+    values = {"order_id": order_id, "from_state": from_state, "state": state, "now": clock.now()}
+    return len(session().execute(RESOLVE, values).all())
 
 
 def _sellable(variants: list[uuid.UUID]) -> dict[uuid.UUID, int]:
