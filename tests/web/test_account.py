@@ -26,7 +26,7 @@ def person(client: FlaskClient) -> Caller:
 
 
 @pytest.fixture
-def browser(app: Flask, person: Caller) -> FlaskClient:
+def visitor(app: Flask, person: Caller) -> FlaskClient:
     """A browser in which `person` is signed in."""
     client = app.test_client()
     assert sign_in(client, person.email).status_code == 302
@@ -129,13 +129,13 @@ class TestSignIn:
         assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
         assert "Domain" not in cookie
 
-    def test_sign_out(self, browser: FlaskClient) -> None:
-        assert browser.get("/account/sign-out").status_code == 405
-        answer = browser.post(
-            "/account/sign-out", data={"csrf_token": csrf_token(browser, "/account/profile")}
+    def test_sign_out(self, visitor: FlaskClient) -> None:
+        assert visitor.get("/account/sign-out").status_code == 405
+        answer = visitor.post(
+            "/account/sign-out", data={"csrf_token": csrf_token(visitor, "/account/profile")}
         )
         assert answer.status_code == 302
-        assert not is_signed_in(browser)
+        assert not is_signed_in(visitor)
 
 
 class TestSessions:
@@ -145,26 +145,26 @@ class TestSessions:
         ids=["deactivated", "epoch raised"],
     )
     def test_end_at_once(
-        self, browser: FlaskClient, person: Caller, owner: psycopg.Connection, change: str
+        self, visitor: FlaskClient, person: Caller, owner: psycopg.Connection, change: str
     ) -> None:
-        assert is_signed_in(browser)
+        assert is_signed_in(visitor)
         owner.execute(f"UPDATE customer SET {change} WHERE id = %s", (person.id,))
-        assert not is_signed_in(browser)
+        assert not is_signed_in(visitor)
 
-    def test_idle(self, browser: FlaskClient) -> None:
+    def test_idle(self, visitor: FlaskClient) -> None:
         with clock.travel(days=13):
-            assert is_signed_in(browser)
+            assert is_signed_in(visitor)
         with clock.travel(days=26):
-            assert is_signed_in(browser), "being here counts"
+            assert is_signed_in(visitor), "being here counts"
         with clock.travel(days=41):
-            assert not is_signed_in(browser)
+            assert not is_signed_in(visitor)
 
-    def test_absolute(self, browser: FlaskClient) -> None:
+    def test_absolute(self, visitor: FlaskClient) -> None:
         for days in range(10, 90, 10):
             with clock.travel(days=days):
-                assert is_signed_in(browser)
+                assert is_signed_in(visitor)
         with clock.travel(days=91):
-            assert not is_signed_in(browser)
+            assert not is_signed_in(visitor)
 
     def test_staff_are_asked_sooner(self, app: Flask, person: Caller, owner: psycopg.Connection) -> None:
         owner.execute("UPDATE customer SET role = 'support' WHERE id = %s", (person.id,))
@@ -179,7 +179,7 @@ class TestSessions:
         client.set_cookie("shop_session", "eyJfdXNlcl9pZCI6IjEifQ.forged.forged")
         assert not is_signed_in(client)
 
-    def test_the_person_costs_one_statement(self, app: Flask, browser: FlaskClient) -> None:
+    def test_the_person_costs_one_statement(self, app: Flask, visitor: FlaskClient) -> None:
         sent: list[str] = []
 
         def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -188,7 +188,7 @@ class TestSessions:
         with app.app_context():
             engine = db.engine
         event.listen(engine, "before_cursor_execute", note)
-        browser.get("/account/profile")
+        visitor.get("/account/profile")
         event.remove(engine, "before_cursor_execute", note)
         assert len([statement for statement in sent if "FROM customer" in statement]) == 1, sent
         assert len(sent) <= 4, sent
@@ -236,30 +236,30 @@ class TestProfile:
             "/account/profile", data={"csrf_token": csrf_token(client, "/account/profile"), **form}
         )
 
-    def test_name(self, browser: FlaskClient, person: Caller) -> None:
-        assert self.post(browser, action="profile", name="Mei Ling").status_code == 302
+    def test_name(self, visitor: FlaskClient, person: Caller) -> None:
+        assert self.post(visitor, action="profile", name="Mei Ling").status_code == 302
         assert person.call("GET", "/me").json["data"]["name"] == "Mei Ling"
-        refused = self.post(browser, action="profile", name="x" * 101)
+        refused = self.post(visitor, action="profile", name="x" * 101)
         assert refused.status_code == 422
         assert person.call("GET", "/me").json["data"]["name"] == "Mei Ling"
 
     def test_password_ends_every_other_session(
-        self, app: Flask, browser: FlaskClient, person: Caller
+        self, app: Flask, visitor: FlaskClient, person: Caller
     ) -> None:
         other = app.test_client()
         sign_in(other, person.email)
         form = {"action": "password", "pw-current": PASSWORD, "pw-new": "an entirely new lamp"}
-        assert self.post(browser, **form).status_code == 302
-        assert is_signed_in(browser)
+        assert self.post(visitor, **form).status_code == 302
+        assert is_signed_in(visitor)
         assert not is_signed_in(other)
         assert person.call("GET", "/me").status_code == 401
         assert sign_in(app.test_client(), person.email, "an entirely new lamp").status_code == 302
 
     @pytest.mark.parametrize(("current", "new"), [("wrong", "an entirely new lamp"), (PASSWORD, "short")])
     def test_password_refused(
-        self, app: Flask, browser: FlaskClient, person: Caller, current: str, new: str
+        self, app: Flask, visitor: FlaskClient, person: Caller, current: str, new: str
     ) -> None:
-        answer = self.post(browser, **{"action": "password", "pw-current": current, "pw-new": new})
+        answer = self.post(visitor, **{"action": "password", "pw-current": current, "pw-new": new})
         assert (answer.status_code, "There is a problem" in answer.text) == (422, True)
         assert person.call("GET", "/me").status_code == 200
         assert sign_in(app.test_client(), person.email).status_code == 302
@@ -275,39 +275,39 @@ class TestAddresses:
     def items(self, person: Caller) -> list[dict[str, Any]]:
         return person.call("GET", "/me/addresses").json["data"]["items"]
 
-    def test_the_whole_life_of_one(self, browser: FlaskClient, person: Caller) -> None:
-        assert self.post(browser, "new", **self.FORM, line2="Flat 2").status_code == 302
+    def test_the_whole_life_of_one(self, visitor: FlaskClient, person: Caller) -> None:
+        assert self.post(visitor, "new", **self.FORM, line2="Flat 2").status_code == 302
         (made,) = self.items(person)
         assert (made["line2"], made["is_default"]) == ("Flat 2", True)
-        assert "Flat 2" in browser.get(f"/account/addresses/{made['id']}/edit").text
+        assert "Flat 2" in visitor.get(f"/account/addresses/{made['id']}/edit").text
         edited = {**self.FORM, "line1": "2 Harbour View"}
-        assert self.post(browser, f"{made['id']}/edit", **edited).status_code == 302
+        assert self.post(visitor, f"{made['id']}/edit", **edited).status_code == 302
         assert self.items(person)[0]["line1"] == "2 Harbour View"
-        assert "2 Harbour View" in browser.get("/account/addresses").text
-        assert self.post(browser, f"{made['id']}/delete").status_code == 302
+        assert "2 Harbour View" in visitor.get("/account/addresses").text
+        assert self.post(visitor, f"{made['id']}/delete").status_code == 302
         assert self.items(person) == []
 
-    def test_refused(self, browser: FlaskClient, person: Caller) -> None:
-        answer = self.post(browser, "new", **{**self.FORM, "phone": "call me", "city": " "})
+    def test_refused(self, visitor: FlaskClient, person: Caller) -> None:
+        answer = self.post(visitor, "new", **{**self.FORM, "phone": "call me", "city": " "})
         assert answer.status_code == 422
         assert "Enter a phone number" in answer.text
         assert 'value="call me"' in answer.text
         assert self.items(person) == []
 
-    def test_somebody_elses(self, app: Flask, browser: FlaskClient, person: Caller) -> None:
+    def test_somebody_elses(self, app: Flask, visitor: FlaskClient, person: Caller) -> None:
         stranger = sign_up(app.test_client())
         address = stranger.call("POST", "/me/addresses", json=self.FORM).json["data"]
-        assert browser.get(f"/account/addresses/{address['id']}/edit").status_code == 404
-        assert self.post(browser, f"{address['id']}/edit", **self.FORM).status_code == 404
-        assert self.post(browser, f"{address['id']}/delete").status_code == 404
+        assert visitor.get(f"/account/addresses/{address['id']}/edit").status_code == 404
+        assert self.post(visitor, f"{address['id']}/edit", **self.FORM).status_code == 404
+        assert self.post(visitor, f"{address['id']}/delete").status_code == 404
         assert self.items(stranger) == [address]
 
 
-def test_private_pages_are_not_kept(browser: FlaskClient) -> None:
-    assert browser.get("/account/addresses").headers["Cache-Control"] == "no-store"
+def test_private_pages_are_not_kept(visitor: FlaskClient) -> None:
+    assert visitor.get("/account/addresses").headers["Cache-Control"] == "no-store"
 
 
-def test_the_overview(browser: FlaskClient) -> None:
-    page = browser.get("/account/")
+def test_the_overview(visitor: FlaskClient) -> None:
+    page = visitor.get("/account/")
     assert page.status_code == 200
     assert "No orders yet" in page.text

@@ -389,7 +389,7 @@ class TestDocument:
         assert made["openapi"] == "3.1.0"
         described = {(method.upper(), path) for path, methods in made["paths"].items() for method in methods}
         declared = {
-            (method, str(rule).replace("<uuid:", "{").replace("<", "{").replace(">", "}"))
+            (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule)))
             for rule in app.url_map.iter_rules()
             if contract_of(app.view_functions[rule.endpoint])
             for method in rule.methods - {"HEAD", "OPTIONS"}

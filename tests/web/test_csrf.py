@@ -30,28 +30,28 @@ def _sample(argument: re.Match[str]) -> str:
 
 
 @pytest.fixture
-def browser(client: FlaskClient) -> FlaskClient:
+def visitor(client: FlaskClient) -> FlaskClient:
     sign_in(client, sign_up(client).email)
     return client
 
 
 @pytest.mark.parametrize("token", [None, "", "not-a-token"])
-def test_every_unsafe_route_refuses(app: Flask, browser: FlaskClient, token: str | None) -> None:
+def test_every_unsafe_route_refuses(app: Flask, visitor: FlaskClient, token: str | None) -> None:
     routes = unsafe_routes(app)
     assert len(routes) >= 7
     form = {} if token is None else {"csrf_token": token}
-    answers = {(method, path): browser.open(path, method=method, data=form) for method, path in routes}
+    answers = {(method, path): visitor.open(path, method=method, data=form) for method, path in routes}
     open_doors = [
         route for route, answer in answers.items() if answer.status_code != 400 or REFUSAL not in answer.text
     ]
     assert open_doors == []
 
 
-def test_somebody_elses_token_is_none(app: Flask, browser: FlaskClient) -> None:
+def test_somebody_elses_token_is_none(app: Flask, visitor: FlaskClient) -> None:
     foreign = csrf_token(app.test_client())
-    answer = browser.post("/account/sign-out", data={"csrf_token": foreign})
+    answer = visitor.post("/account/sign-out", data={"csrf_token": foreign})
     assert (answer.status_code, REFUSAL in answer.text) == (400, True)
-    assert browser.get("/account/profile").status_code == 200
+    assert visitor.get("/account/profile").status_code == 200
 
 
 def test_only_the_api_is_exempt(app: Flask) -> None:
