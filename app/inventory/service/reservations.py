@@ -85,7 +85,7 @@ def restock(*, order_id: uuid.UUID) -> int:
 
 
 def _resolve(order_id: uuid.UUID, from_state: str, state: str) -> int:
-    """The stock rows follow when the transaction commits (migration 0030), in the order of variant ids."""
+    """The stock rows follow when the transaction commits (migration 0029), in the order of variant ids."""
     values = {"order_id": order_id, "from_state": from_state, "state": state, "now": clock.now()}
     return len(session().execute(RESOLVE, values).all())
 

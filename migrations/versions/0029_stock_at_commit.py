@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0030"
+revision = "0029"
 down_revision = "0020"
 branch_labels = None
 depends_on = None
