@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-import nh3
-
+from app.catalogue.markup import sanitised
 from app.catalogue.shopify.columns import BODY
 from app.catalogue.shopify.reader import Row
 from app.kernel.money import divide_half_up, parse_amount
@@ -19,35 +18,6 @@ _WHOLE = re.compile(r"-?\d{1,15}", re.ASCII)
 _GRAMS = re.compile(r"(\d{1,12})(?:\.(\d{1,9}))?", re.ASCII)
 _HANDLE = re.compile(r"[^\s/?#%\\]+")
 _URL = re.compile(r"(https?://[^\s/]+/?|/(?!/))[^\s\"<>]*", re.IGNORECASE)
-# No headings above the page's own, no pictures from elsewhere, nothing that runs.
-_TAGS = {
-    *(
-        "p",
-        "br",
-        "hr",
-        "ul",
-        "ol",
-        "li",
-        "dl",
-        "dt",
-        "dd",
-        "strong",
-        "b",
-        "em",
-        "i",
-        "u",
-        "s",
-        "small",
-        "sub",
-    ),
-    *("sup", "h3", "h4", "h5", "h6", "blockquote", "pre", "code", "a", "span", "div"),
-    *("table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td"),
-}
-_CLEANER = nh3.Cleaner(
-    tags=_TAGS,
-    attributes={"a": {"href", "title"}, "th": {"colspan", "rowspan", "scope"}, "td": {"colspan", "rowspan"}},
-    url_schemes={"http", "https", "mailto"},
-)
 
 
 class BadCell(Exception):
@@ -76,7 +46,7 @@ def handle(row: Row) -> str:
 def body(row: Row) -> str:
     """The description, sanitised: plain text passes, whatever could run does not."""
     value = text(row, BODY, longest=MAX_TEXT)
-    return _CLEANER.clean(value) if value else ""
+    return sanitised(value)
 
 
 def amount(row: Row, column: str, currency: str) -> int | None:

@@ -85,9 +85,9 @@ class Parser:
             raise BadCell("Variant Price", "the price is missing")
         options = _option_values(row, product.options)
         if any(options == other.options for other in product.variants):
-            raise BadCell(
-                "Option1 Value", f"the product has a variant {' / '.join(options) or 'already'} twice"
-            )
+            if not options:
+                raise BadCell("Handle", f"the product {product.slug!r} is there already")
+            raise BadCell("Option1 Value", f"the product has the variant {' / '.join(options)!r} twice")
         sku = cells.text(row, "Variant SKU", longest=cells.MAX_KEY)
         weight = cells.grams(row)
         extra = {
