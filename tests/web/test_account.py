@@ -95,6 +95,7 @@ class TestSignIn:
         [
             "https://evil.example/",
             "//evil.example/",
+            "///account/profile",
             "/\\evil.example",
             "\\\\evil.example",
             "javascript:alert(1)",
