@@ -29,6 +29,7 @@ def run(app: Flask, row_id: uuid.UUID) -> None:
         begun = run_atomically(lambda: delivery.begin(row_id=row_id))
         if begun is None:
             return
+        crashpoint("job.after_begin")
         began = time.perf_counter()
         with structlog.contextvars.bound_contextvars(
             topic=begun.topic, job=str(begun.id), request_id=begun.request_id
@@ -57,6 +58,7 @@ def _handle(begun: Begun) -> None:
     )
     crashpoint("job.before_done")
     run_atomically(lambda: delivery.finish(row_id=begun.id))
+    crashpoint("job.after_done")
 
 
 def _failed(begun: Begun, error: Exception) -> None:

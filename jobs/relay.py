@@ -32,6 +32,7 @@ def relay_once(queues: dict[str, Queue]) -> int:
         due = delivery.lock_due(limit=BATCH)
         if not due:
             return 0
+        crashpoint("relay.before_enqueue")
         for name in {row.queue for row in due}:
             _enqueue(queues[name], [row for row in due if row.queue == name])
         crashpoint("relay.before_mark")

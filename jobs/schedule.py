@@ -13,6 +13,7 @@ import structlog
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.kernel.crashpoint import crashpoint
 from app.kernel.database import db, run_atomically
 from app.outbox import runs
 from jobs.process import Stopping, flask_app
@@ -42,6 +43,7 @@ def run_task(app: Flask, task: Task) -> None:
         error: str | None = None
         try:
             with runs.single_flight(f"task:{task.name}") as mine:
+                crashpoint("schedule.after_claim")
                 db.session.rollback()
                 if not mine:
                     log.info("task skipped: still running")

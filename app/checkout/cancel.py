@@ -65,9 +65,13 @@ def cancel(
         order = lock_order(number=number)
         if order.status != "payment_pending":
             _cancel_settled(order, actor)
-        return store_answer(begun.claim, present, number, None)
+        answer = store_answer(begun.claim, present, number, None)
+        crashpoint("cancel.before_settle_commit")
+        return answer
 
-    return run_atomically(settle_and_answer)
+    answer = run_atomically(settle_and_answer)
+    crashpoint("cancel.after_settle")
+    return answer
 
 
 def _begin(
@@ -80,6 +84,7 @@ def _begin(
     if order.status == "payment_pending" and (open_payments := payment_queries.list_open(number)):
         payment = payments.lock_payment(open_payments[-1].id)
         payments.request_cancel(payment)
+        crashpoint("cancel.before_wish_commit")
         return _Asking(claim, payment.id, payment.gateway_ref)
     _cancel_settled(order, actor, again=claim.taken_over)
     return store_answer(claim, present, number, None)

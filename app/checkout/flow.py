@@ -151,7 +151,10 @@ def _begin_placing(
     )
     if reserved.payment_id is None or method is None:
         settling.complete(lock_order(number=number), actor=actor)
-        return store_answer(claim, present, number, None)
+        answer = store_answer(claim, present, number, None)
+        crashpoint("checkout.before_reserve_commit")
+        return answer
+    crashpoint("checkout.before_reserve_commit")
     return _Begun(claim, number, _charge_request(reserved.payment_id, agreed, number, method))
 
 
@@ -233,7 +236,9 @@ def _settle_and_answer(
     if begun.charge is not None and truth is not None:
         settled = settling.apply(payment_id=begun.charge.payment_id, truth=truth, actor=actor)
         next_action_url = settled.next_action_url
-    return store_answer(begun.claim, present, begun.number, next_action_url)
+    answer = store_answer(begun.claim, present, begun.number, next_action_url)
+    crashpoint("checkout.before_settle_commit")
+    return answer
 
 
 def store_answer(claim: Claim, present: Present, number: str, next_action_url: str | None) -> Answer:

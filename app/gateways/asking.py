@@ -31,12 +31,14 @@ def ask_payment(
     gateway_ref, is_open = payment.gateway_ref, payment.state in OPEN
     wanted, age = payment.cancel_requested_at is not None, clock.now() - payment.created_at
     end_reading()
+    crashpoint("reconcile.before_fetch")
     truth = gateway.fetch(payment_id, gateway_ref)
     if is_open and _is_to_end(truth, wanted=wanted, age=age):
         crashpoint("reconcile.before_cancel")
         truth = gateway.cancel(payment_id, gateway_ref)
     crashpoint("reconcile.before_settle")
     settled = settle(payment_id=payment_id, truth=truth, actor=actor)
+    crashpoint("reconcile.after_settle")
     return truth, settled.payment_state
 
 
@@ -54,13 +56,16 @@ def ask_refund(
     end_reading()
     if not is_open:
         return None
+    crashpoint("refund.before_fetch")
     # Asked first: after a day the gateway may have forgotten the key, and would refund a second time.
     truth: RefundSnapshot | RefundRefused | Absent | Unknown = gateway.fetch_refund(refund_id, known_ref)
     may_send = queued_for < rules.NEVER_RESEND_AFTER and payment_ref is not None
     if isinstance(truth, Absent) and may_send:
+        crashpoint("refund.before_send")
         truth = gateway.refund(refund_id, str(payment_ref), amount)
     crashpoint("refund.before_settle")
     settle_refund(refund_id=refund_id, truth=truth, actor=actor)
+    crashpoint("refund.after_settle")
     return truth
 
 

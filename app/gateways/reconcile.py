@@ -15,6 +15,7 @@ from app.checkout.flow import settle
 from app.gateways.asking import ask_payment, ask_refund
 from app.kernel import clock
 from app.kernel.actor import Actor
+from app.kernel.crashpoint import crashpoint
 from app.kernel.database import end_reading, run_atomically
 from app.outbox.runs import single_flight
 from app.payments import issues, queries, rules
@@ -106,6 +107,7 @@ def _walk(report: Report, gateway: Gateway, actor: Actor) -> None:
         cursor = page.cursor
         if not page.has_more:
             break
+    crashpoint("reconcile.before_cursor")
     run_atomically(lambda: payments.keep_cursor(gateway=gateway.name, cursor=cursor, walked_at=began))
     report.complete = True
 

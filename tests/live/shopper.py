@@ -48,7 +48,7 @@ class Reply:
     def order(self) -> dict[str, Any]:
         """The order in the answer of a placement, also of a declined one."""
         data = self.data
-        found: dict[str, Any] = data["order"] if "order" in data else data
+        found: dict[str, Any] = data.get("order", data)
         return found
 
 

@@ -74,4 +74,5 @@ def _store(gateway: str, event: GatewayEvent, body: bytes) -> bool:
         key = f"webhook:{gateway}:{event.event_id}"
         job = outbox.Job("payments.webhook", key, payload, queue=outbox.PAYMENTS_QUEUE)
         outbox.add(job, request_id=request_id())
+    crashpoint("webhook.before_store_commit")
     return is_new
