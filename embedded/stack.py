@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from embedded import services
+from embedded.environment import keep
 from embedded.errors import CannotStart
 from embedded.postgres import Profile
 from embedded.processes import MARK, kill_marked
@@ -93,6 +94,7 @@ class Stack:
             self._pick_ports()
             self.endpoints = services.start(self.base, profile=self._profile, environ=self._given)
             environment = self._environment(self.endpoints)
+            keep(self.base, environment | self.endpoints.environment())
             self._prepare_database(environment | self.endpoints.environment())
             self._supervisor = Supervisor(self._commands(environment), self._say)
             self._supervisor.start()
