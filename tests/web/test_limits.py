@@ -79,3 +79,8 @@ def test_without_redis_each_process_counts(client: FlaskClient, monkeypatch: pyt
     answers = [client.post("/api/v1/auth/register", json={}) for _ in range(amount + 1)]
     assert [answer.status_code for answer in answers] == [422] * amount + [429]
     assert answers[0].headers["X-RateLimit-Limit"] == str(amount)
+
+
+def test_a_body_that_is_too_large_stays_so(client: FlaskClient) -> None:
+    answer = client.post("/api/v1/auth/tokens", data=b"x" * 70_000, content_type="application/json")
+    assert (answer.status_code, answer.json["data"]["code"]) == (413, "BODY_TOO_LARGE")
