@@ -45,3 +45,21 @@ class BelowZero(RuleBroken):
     """The customer has fewer points than an adjustment would take. Details: `available`."""
 
     code = "POINTS_INSUFFICIENT"
+
+
+class TransferNotFound(NotFound):
+    """No transfer has this id, or it is somebody else's."""
+
+    code = "TRANSFER_NOT_FOUND"
+
+
+class TransferPending(Conflict):
+    """The sender has a transfer that waits for its confirmation."""
+
+    code = "TRANSFER_PENDING"
+
+
+class RulesVersionNotFound(NotFound):
+    """No such version of the rules."""
+
+    code = "RULES_VERSION_NOT_FOUND"

@@ -1,0 +1,242 @@
+"""Points from one member to another: asked for, confirmed by the link in the sender's mail, then moved at once.
+
+The sender's lots keep their expiry at the recipient, who may spend them after the rules' cool-off. Each side is a
+transaction of its own chain; `transit` is empty again when both are posted.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from app.accounts.queries import find_customer, find_customer_by_email
+from app.audit import service as audit
+from app.kernel import clock, ids
+from app.kernel.actor import Actor
+from app.kernel.database import constraint_of, session
+from app.kernel.errors import Conflict, FieldError, Forbidden, RuleBroken, invalid
+from app.outbox import service as outbox
+from app.outbox.service import MAIL_QUEUE, Job
+from app.rewards.errors import BelowZero, TransferNotFound, TransferPending
+from app.rewards.policies import TransferRules, check_transfer
+from app.rewards.programme_models import PointsTransfer
+from app.rewards.queries.balance import get_spendable
+from app.rewards.queries.transfers import Transfer, get_transfer
+from app.rewards.rules import Rules, choose_lots
+from app.rewards.service.accounts import list_spendable_lots, lock_account
+from app.rewards.service.posting import Leg, NewLot, Posting, post
+from app.rewards.states import TRANSFER
+
+
+def request(
+    *, sender_id: uuid.UUID, recipient_email: str, points: int, rules: Rules, actor: Actor
+) -> Transfer:
+    """Ask for a transfer; no points move before `confirm`. The sender gets a mail with the link.
+
+    Raises RuleBroken `VALIDATION_FAILED` naming `email`, or with a limit's code naming `points`; BelowZero;
+    TransferPending while another one waits; Forbidden for anybody but the sender.
+    """
+    _only_the_sender(sender_id, actor)
+    recipient = find_customer_by_email(recipient_email)
+    if (
+        recipient is None
+        or not recipient.is_active
+        or recipient.role != "customer"
+        or recipient.id == sender_id
+    ):
+        raise invalid("email", "RECIPIENT_UNKNOWN", "Enter the e-mail address of another member.")
+    _lock_sender(sender_id)
+    expire_unconfirmed(actor=actor, sender_id=sender_id)
+    _check_limits(sender_id, points, rules.transfers)
+    available = get_spendable(sender_id)
+    if points > available:
+        raise _too_few(available)
+    now, transfer_id = clock.now(), ids.uuid7()
+    try:
+        session().execute(
+            insert(PointsTransfer).values(
+                id=transfer_id,
+                sender_id=sender_id,
+                recipient_id=recipient.id,
+                points=points,
+                state="awaiting_confirmation",
+                created_at=now,
+                confirm_until=now + timedelta(minutes=rules.transfers.confirm_within_minutes),
+            )
+        )
+    except IntegrityError as error:
+        if constraint_of(error) == "uq_points_transfer_pending":
+            raise TransferPending("Confirm or cancel your last transfer first.") from error
+        raise
+    _mail("mail.transfer_confirm", transfer_id, sender_id, actor)
+    transfer = get_transfer(transfer_id)
+    _audit("requested", transfer, actor)
+    return transfer
+
+
+def confirm(*, transfer_id: uuid.UUID, rules: Rules, actor: Actor) -> Transfer:
+    """Move the points, soonest-expiring first. The caller has checked the link of the mail.
+
+    Raises TransferNotFound, Forbidden, Conflict `TRANSITION_INVALID` or `TRANSFER_EXPIRED`, RuleBroken with a
+    limit's code, BelowZero.
+    """
+    _lock_sender(get_transfer(transfer_id).sender_id)
+    transfer = lock_transfer(transfer_id=transfer_id)
+    _only_the_sender(transfer.sender_id, actor)
+    TRANSFER.check(transfer.state, "done")
+    now = clock.now()
+    if transfer.confirm_until <= now:
+        raise Conflict("This link is too old. Ask for the transfer again.", code="TRANSFER_EXPIRED")
+    recipient = find_customer(transfer.recipient_id)
+    if recipient is None or not recipient.is_active:
+        raise Conflict("The recipient's account is closed.", code="RECIPIENT_CLOSED")
+    _check_limits(transfer.sender_id, transfer.points, rules.transfers)
+    for customer_id in sorted((transfer.sender_id, transfer.recipient_id)):
+        lock_account(customer_id=customer_id)
+    spendable_from = now + timedelta(hours=rules.transfers.cool_off_hours)
+    _move(transfer, spendable_from, actor)
+    _resolve(transfer.id, "done", spendable_from=spendable_from)
+    _mail("mail.transfer_received", transfer.id, transfer.recipient_id, actor)
+    done = get_transfer(transfer.id)
+    _audit("done", done, actor)
+    return done
+
+
+def cancel(*, transfer_id: uuid.UUID, actor: Actor) -> Transfer:
+    """The sender does not want it after all. Raises TransferNotFound, Forbidden, Conflict."""
+    transfer = lock_transfer(transfer_id=transfer_id)
+    _only_the_sender(transfer.sender_id, actor)
+    TRANSFER.check(transfer.state, "cancelled")
+    _resolve(transfer.id, "cancelled")
+    cancelled = get_transfer(transfer.id)
+    _audit("cancelled", cancelled, actor)
+    return cancelled
+
+
+def expire_unconfirmed(*, actor: Actor, sender_id: uuid.UUID | None = None, limit: int = 200) -> int:
+    """End transfers (of one sender, or anybody's) whose link has become too old; how many."""
+    statement = (
+        select(PointsTransfer.id)
+        .where(PointsTransfer.state == "awaiting_confirmation", PointsTransfer.confirm_until <= clock.now())
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    if sender_id is not None:
+        statement = statement.where(PointsTransfer.sender_id == sender_id)
+    old = list(session().scalars(statement))
+    for transfer_id in old:
+        _resolve(transfer_id, "expired")
+        _audit("expired", get_transfer(transfer_id), actor)
+    return len(old)
+
+
+def lock_transfer(*, transfer_id: uuid.UUID) -> Transfer:
+    """The transfer, its row locked. Raises TransferNotFound."""
+    statement = select(PointsTransfer.id).where(PointsTransfer.id == transfer_id).with_for_update()
+    if session().scalar(statement) is None:
+        raise TransferNotFound("There is no such transfer.")
+    return get_transfer(transfer_id)
+
+
+def _only_the_sender(sender_id: uuid.UUID, actor: Actor) -> None:
+    if actor.kind != "customer" or actor.id != sender_id:
+        raise Forbidden("Only the sender can do this.")
+
+
+def _lock_sender(sender_id: uuid.UUID) -> None:
+    """Two transfers of one sender wait for each other here, so that both together stay within the limits."""
+    session().execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 7303))"), {"key": f"transfer:{sender_id}"}
+    )
+
+
+def _check_limits(sender_id: uuid.UUID, points: int, rules: TransferRules) -> None:
+    check_transfer(
+        points=points,
+        sent_today=_sent(sender_id, clock.now() - timedelta(hours=24)),
+        sent_this_year=_sent(sender_id, clock.now() - timedelta(days=365)),
+        rules=rules,
+    )
+
+
+def _sent(sender_id: uuid.UUID, since: datetime) -> int:
+    statement = select(func.coalesce(func.sum(PointsTransfer.points), 0)).where(
+        PointsTransfer.sender_id == sender_id,
+        PointsTransfer.state == "done",
+        PointsTransfer.resolved_at > since,
+    )
+    return int(session().scalar(statement) or 0)
+
+
+def _move(transfer: Transfer, spendable_from: datetime, actor: Actor) -> None:
+    lots = list_spendable_lots(customer_id=transfer.sender_id, now=clock.now())
+    plan = choose_lots(transfer.points, lots)
+    if plan is None:
+        raise _too_few(sum(lot.available for lot in lots))
+    key, ref = f"transfer:{transfer.id}", str(transfer.id)
+    legs = [Leg("available", -part, lot_id) for lot_id, part in plan]
+    legs += [Leg("transit", part, lot_id) for lot_id, part in plan]
+    sent = Posting(transfer.sender_id, "transfer_out", key, "transfer", ref, "Sent to another member", legs)
+    expiries = {lot.id: lot.expires_at for lot in lots}
+    arriving = [
+        NewLot(
+            ids.uuid7(),
+            "transfer",
+            ref,
+            expiries[lot_id],
+            parent_lot_id=lot_id,
+            spendable_from=spendable_from,
+        )
+        for lot_id, _ in plan
+    ]
+    legs = [Leg("transit", -part, lot.id) for lot, (_, part) in zip(arriving, plan, strict=True)]
+    legs += [Leg("available", part, lot.id) for lot, (_, part) in zip(arriving, plan, strict=True)]
+    received = Posting(
+        transfer.recipient_id,
+        "transfer_in",
+        key,
+        "transfer",
+        ref,
+        "Received from another member",
+        legs,
+        arriving,
+    )
+    for posting in (sent, received):
+        post(posting, actor=actor)
+
+
+def _resolve(transfer_id: uuid.UUID, state: str, *, spendable_from: datetime | None = None) -> None:
+    session().execute(
+        update(PointsTransfer)
+        .where(PointsTransfer.id == transfer_id)
+        .values(state=state, resolved_at=clock.now(), spendable_from=spendable_from)
+    )
+
+
+def _too_few(available: int) -> RuleBroken:
+    message = f"You have {available:,} points available."
+    errors = (FieldError("points", BelowZero.code, message),)
+    return BelowZero(message, errors=errors, details={"available": available})
+
+
+def _mail(topic: str, transfer_id: uuid.UUID, customer_id: uuid.UUID, actor: Actor) -> None:
+    payload = {"transfer_id": str(transfer_id), "customer_id": str(customer_id)}
+    outbox.add(Job(topic, f"{topic}:{transfer_id}", payload, queue=MAIL_QUEUE), request_id=actor.request_id)
+
+
+def _audit(word: str, transfer: Transfer, actor: Actor) -> None:
+    audit.record(
+        actor=actor,
+        action=f"points.transfer_{word}",
+        target_type="points_transfer",
+        target_id=str(transfer.id),
+        after={
+            "sender_id": str(transfer.sender_id),
+            "recipient_id": str(transfer.recipient_id),
+            "points": transfer.points,
+            "state": transfer.state,
+        },
+    )

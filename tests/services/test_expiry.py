@@ -1,0 +1,210 @@
+"""Points expire once, in batches that anything may stop, and reminders come in time and once."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import timedelta
+
+import psycopg
+import pytest
+from flask import Flask
+
+from app.kernel import clock, ids
+from app.kernel.actor import system
+from app.kernel.database import session, transaction
+from app.rewards import queries
+from app.rewards.policies import ExpiryRules
+from app.rewards.rules import Rules
+from app.rewards.service import earning, expiry, holds
+from app.rewards.service.accounts import lock_account
+from tests.factories.people import give_points, make_customer
+
+RULES = Rules()
+ACTOR = system("expiry")
+
+pytestmark = pytest.mark.usefixtures("app_context")
+
+
+def run(*, rules: ExpiryRules | None = None, limit: int = 2) -> tuple[int, int]:
+    """(lots, points) expired by a whole run in small batches."""
+    lots = points = 0
+    after: expiry.Place | None = expiry.start()
+    while after is not None:
+        with transaction():
+            batch = expiry.expire_batch(after=after, rules=rules or ExpiryRules(), actor=ACTOR, limit=limit)
+        lots, points, after = lots + batch.lots, points + batch.points, batch.after
+    return lots, points
+
+
+def give(customer_id: uuid.UUID, points: int, *, days: float | None) -> None:
+    with transaction():
+        give_points(
+            customer_id, points, expires_at=None if days is None else clock.now() + timedelta(days=days)
+        )
+
+
+def test_what_is_due_expires_once_and_nothing_else() -> None:
+    people = [make_customer() for _ in range(5)]
+    for person in people:
+        give(person, 100, days=1)
+        give(person, 30, days=2)
+        give(person, 7, days=400)
+        give(person, 1, days=None)
+    with clock.travel(days=3):
+        with transaction():
+            assert expiry.count_due() == 10
+        assert run(limit=3) == (10, 650)
+        assert run() == (0, 0)
+    for person in people:
+        assert queries.get_balance(person).available == 8
+        rows = queries.list_transactions(person, limit=10, kind="expire").items
+        assert sum(row.points for row in rows) == -130
+
+
+def test_a_held_point_does_not_expire_and_comes_back_with_grace() -> None:
+    customer_id, order_id = make_customer(), ids.uuid7()
+    give(customer_id, 1_000, days=1)
+    with transaction():
+        holds.hold(
+            customer_id=customer_id,
+            order_id=order_id,
+            order_number="MPC-1",
+            points=600,
+            rules=RULES,
+            actor=ACTOR,
+        )
+    with clock.travel(days=2):
+        assert run() == (1, 400)
+        with transaction():
+            holds.release(order_id=order_id, rules=RULES, actor=ACTOR)
+        assert run() == (0, 0)
+        assert queries.get_spendable(customer_id) == 600
+    with clock.travel(days=17):
+        assert run() == (1, 600)
+    balance = queries.get_balance(customer_id)
+    assert (balance.available, balance.held) == (0, 0)
+
+
+def test_an_instant_decides() -> None:
+    customer_id = make_customer()
+    at = clock.now().replace(microsecond=500) + timedelta(days=1)
+    with transaction():
+        give_points(customer_id, 100, expires_at=at)
+    with clock.frozen(at - timedelta(microseconds=1)):
+        assert queries.get_spendable(customer_id) == 100
+        assert run() == (0, 0)
+    with clock.frozen(at):
+        assert queries.get_spendable(customer_id) == 0
+        assert run() == (1, 100)
+
+
+def test_who_is_busy_is_left_out_and_nobody_waits(app: Flask) -> None:
+    busy, idle = make_customer(), make_customer()
+    give(busy, 100, days=1)
+    give(idle, 100, days=1)
+    locked, done = threading.Event(), threading.Event()
+
+    def block() -> None:
+        with app.app_context(), transaction():
+            lock_account(customer_id=busy)
+            locked.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=block)
+    thread.start()
+    assert locked.wait(10)
+    with clock.travel(days=2):
+        with transaction():
+            batch = expiry.expire_batch(after=expiry.start(), rules=ExpiryRules(), actor=ACTOR)
+        assert (batch.lots, batch.busy) == (1, 1)
+        done.set()
+        thread.join()
+        assert run() == (1, 100)
+    assert queries.get_balance(busy).available == 0
+
+
+def test_two_runs_at_once_expire_each_lot_once(app: Flask, owner: psycopg.Connection) -> None:
+    people = [make_customer() for _ in range(12)]
+    for person in people:
+        give(person, 10, days=1)
+    results = []
+
+    def attempt() -> None:
+        with app.app_context():
+            results.append(run(limit=3))
+
+    with clock.travel(days=2):
+        threads = [threading.Thread(target=attempt) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        results.append(run())
+    assert sum(points for _, points in results) == 120
+    row = owner.execute(
+        "SELECT count(*), sum(amount) FROM points_entry WHERE account = 'expired' AND customer_id = ANY(%s)",
+        (people,),
+    ).fetchone()
+    assert row == (12, 120)
+
+
+def test_activity_extends_where_the_rules_say_so() -> None:
+    active, asleep = make_customer(), make_customer()
+    for person in (active, asleep):
+        give(person, 100, days=10)
+    with clock.travel(days=9), transaction():
+        earning.earn_pending(
+            customer_id=active, order_id=ids.uuid7(), order_number="MPC-1", points=5, confirms_at=clock.now(),
+            rules_version=1, breakdown={}, actor=ACTOR,
+        )  # fmt: skip
+    with clock.travel(days=11):
+        assert run(rules=ExpiryRules(activity_extends_days=30)) == (1, 100)
+        assert queries.get_balance(active).available == 100
+        assert queries.get_balance(asleep).available == 0
+    with clock.travel(days=40):
+        assert run(rules=ExpiryRules(activity_extends_days=30)) == (1, 100)
+
+
+def test_reminders_come_on_their_days_once(owner: psycopg.Connection) -> None:
+    customer_id, never = make_customer(), make_customer(points=50)
+    give(customer_id, 100, days=70)
+    give(customer_id, 11, days=70)
+    give(never, 5, days=None)
+
+    def sent() -> list[tuple[str, int]]:
+        rows = owner.execute(
+            """SELECT payload ->> 'days', (payload ->> 'points')::int FROM outbox
+                WHERE topic = 'mail.points_expiring' AND payload ->> 'customer_id' = %s ORDER BY created_at""",
+            (str(customer_id),),
+        )
+        return rows.fetchall()
+
+    seen = {}
+    for day in range(71):
+        with clock.travel(days=day, minutes=1), transaction():
+            for days in ExpiryRules().remind_days:
+                assert expiry.remind(days=days) is None
+        seen[day] = len(sent())
+    assert sent() == [("60", 111), ("30", 111), ("7", 111)]
+    assert [seen[day] for day in (9, 10, 39, 40, 62, 63)] == [0, 1, 1, 2, 2, 3]
+    session().rollback()
+
+
+def test_reminders_page_over_customers(owner: psycopg.Connection) -> None:
+    people = sorted(make_customer() for _ in range(5))
+    for person in people:
+        give(person, 9, days=5.5)
+    after, pages = None, 0
+    while True:
+        with transaction():
+            after = expiry.remind(days=7, after=after, limit=2)
+        pages += 1
+        if after is None:
+            break
+    assert pages >= 3
+    row = owner.execute(
+        "SELECT count(*) FROM outbox WHERE topic = 'mail.points_expiring' AND payload ->> 'customer_id' = ANY(%s)",
+        ([str(person) for person in people],),
+    ).fetchone()
+    assert row == (5,)
