@@ -221,7 +221,10 @@ def test_a_cursor_of_other_filters_is_refused() -> None:
     "key", [["x", "y"], [1, "y"], ["2026-01-01", "01a20565-7e22-7e68-a695-7daf02e5dce1"], [10**30, 5]]
 )
 def test_a_forged_cursor_is_refused_or_harmless(sort: str, key: list) -> None:
-    assert _outcome(sort, encode_cursor(key, filters={"sort": sort, **Filters().as_json()})) in ("refused", "page")
+    assert _outcome(sort, encode_cursor(key, filters={"sort": sort, **Filters().as_json()})) in (
+        "refused",
+        "page",
+    )
 
 
 def _outcome(sort: str, cursor: str) -> str:
