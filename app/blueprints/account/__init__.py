@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_login import current_user
 
 from app.blueprints.account import (  # noqa: F401 (they add routes)
     addresses,
@@ -13,7 +14,15 @@ from app.blueprints.account import (  # noqa: F401 (they add routes)
     signing_in,
 )
 from app.blueprints.account.blueprint import bp
+from app.blueprints.common.pages import page_value
+from app.rewards.queries import get_balance
 
 
 def register(app: Flask) -> None:
     app.register_blueprint(bp)
+    page_value(app, "balance", _balance)
+
+
+def _balance() -> int | None:
+    """What the frame of every page shows to whoever is signed in."""
+    return get_balance(current_user.person.id).available if current_user.is_authenticated else None

@@ -100,4 +100,6 @@ def _line_changes(before: Quote, after: Quote) -> list[Change]:
 
 
 def _one_line(address: dict[str, Any]) -> str:
-    return ", ".join(str(value) for value in address.values() if value)
+    """In an order of its own: a stored address comes back with its parts in another."""
+    parts = ("name", "line1", "line2", "city", "region", "postcode", "country", "phone")
+    return ", ".join(str(address[part]) for part in parts if address.get(part))
