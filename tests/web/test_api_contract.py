@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import uuid
@@ -208,6 +209,17 @@ class TestBody:
             answer = caller.call("POST", "/probe/things", data=raw, content_type="application/json")
             assert answer.status_code == status
         assert answer.json["data"]["code"] == "BODY_TOO_LARGE"
+
+    @pytest.mark.parametrize("size", [64 * 1024 + 1, 200_000])
+    def test_64_kib_in_chunks(self, caller: Caller, size: int) -> None:
+        answer = caller.call(
+            "POST",
+            "/probe/things",
+            input_stream=io.BytesIO(b"x" * size),
+            content_type="application/json",
+            environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+        )
+        assert (answer.status_code, answer.json["data"]["code"]) == (413, "BODY_TOO_LARGE")
 
 
 class TestQuery:

@@ -43,7 +43,7 @@ def body_of(shape: type[S]) -> S:
     ):
         raise NotJson("Send the body as application/json in UTF-8.")
     data = request.get_data(cache=True)
-    if len(data) > MAX_BODY:  # read already, by the limit that counts failed sign-ins per account
+    if len(data) > MAX_BODY:
         raise TooLarge("The body is larger than 64 KiB.")
     try:
         raw = msgspec.json.decode(data)
