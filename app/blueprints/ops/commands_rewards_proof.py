@@ -1,21 +1,30 @@
-"""`flask rewards verify`: recompute everything that the database keeps, in one snapshot, and say what differs."""
+"""`flask rewards verify | seal | prove | check | expire`: the books recomputed, sealed, certified and cleaned up."""
 
 from __future__ import annotations
 
 import json
 import sys
+import uuid
 from dataclasses import asdict
+from typing import TextIO
 
 import click
 
+from app.accounts.queries import find_customer_by_email
 from app.audit import verification
 from app.audit.verification import CheckResult, Verification
 from app.blueprints.ops.commands_rewards import group
 from app.checkout.verification import SHOP
+from app.kernel.actor import system
 from app.kernel.database import transaction
+from app.rewards import certificate
+from app.rewards.queries import rules_in_force
+from app.rewards.service import expiry
+from app.rewards.service.proof import prove
+from app.rewards.service.seals import SEALS, seal
 from app.rewards.service.verify import LEDGER
 
-PROBES = (*LEDGER, *SHOP, verification.AUDIT)
+PROBES = (*LEDGER, SEALS, *SHOP, verification.AUDIT)
 
 
 @group.command("verify")
@@ -50,3 +59,72 @@ def _as_data(report: Verification) -> dict[str, object]:
         "seconds": round(report.seconds, 3),
         "checks": [asdict(check) for check in report.checks],
     }
+
+
+@group.command("seal")
+def seal_command() -> None:
+    """Put one hash over all chains as they stand. Keep the line that it prints somewhere else."""
+    with transaction():
+        made = seal()
+    click.echo(
+        f"seal {made['seq']}: {made['hash']} over {made['accounts']:,} accounts with {made['transactions']:,} "
+        f"transactions and {made['audit_rows']:,} audit rows"
+    )
+
+
+@group.command("prove")
+@click.argument("customer")
+def prove_command(customer: str) -> None:
+    """Print the balance certificate of CUSTOMER (e-mail address or id) as JSON."""
+    with transaction():
+        document = prove(customer_id=_customer(customer))
+    click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+
+
+@group.command("check")
+@click.argument("file", metavar="CERTIFICATE", type=click.File("r", encoding="utf-8"))
+def check_command(file: TextIO) -> None:
+    """Recompute a certificate from what it says, with no database. Exit code 1 when it does not hold."""
+    try:
+        document = json.load(file)
+    except ValueError as error:
+        raise click.ClickException(f"This is not JSON: {error}.") from error
+    found = certificate.problems(document)
+    for problem in found:
+        click.echo(problem, err=True)
+    if found:
+        sys.exit(1)
+    sealed = document["seal"]
+    under = f"under seal {sealed['seq']} {sealed['hash']}" if sealed else "under no seal yet"
+    balances = ", ".join(f"{name} {points:,}" for name, points in document["balances"].items())
+    click.echo(f"It holds: {balances} after {document['version']:,} transactions, {under}.")
+
+
+@group.command("expire")
+@click.option("--batch", default=expiry.BATCH, show_default=True, help="Lots in one transaction.")
+def expire_command(batch: int) -> None:
+    """Expire every lot that is due, batch by batch; stop it whenever you like."""
+    with transaction():
+        rules, due = rules_in_force(), expiry.count_due()
+    lots = points = busy = 0
+    after: expiry.Place | None = expiry.start()
+    with click.progressbar(length=due, label="Expiring", file=sys.stderr) as bar:
+        while after is not None:
+            with transaction():
+                done = expiry.expire_batch(
+                    after=after, rules=rules.expiry, actor=system("rewards.expire"), limit=batch
+                )
+            lots, points, busy = lots + done.lots, points + done.points, busy + done.busy
+            after = done.after
+            bar.update(done.lots + done.busy)
+    click.echo(f"{lots:,} lots with {points:,} points expired; {busy:,} were busy and stay for the next run.")
+
+
+def _customer(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        person = find_customer_by_email(text)
+    if person is None:
+        raise click.ClickException(f"There is no customer {text}.")
+    return person.id

@@ -1,0 +1,179 @@
+"""Seals, certificates and the offline check: what was changed afterwards is found."""
+
+from __future__ import annotations
+
+import copy
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.audit import service as audit
+from app.kernel import ids
+from app.kernel.actor import system
+from app.kernel.database import transaction
+from app.kernel.errors import NotFound
+from app.rewards import certificate, merkle
+from app.rewards.rules import Rules
+from app.rewards.service import holds
+from app.rewards.service.proof import prove
+from app.rewards.service.seals import seal
+from tests.factories.people import give_points, make_customer
+
+ACTOR = system('test – ⚑ "quoted" \\ back\n\t\x01\x7f')
+
+
+@pytest.fixture(scope="module")
+def sealed(app: Flask) -> uuid.UUID:
+    """A customer with four transactions, three of them under the second of two seals, among other members."""
+    with app.app_context():
+        customer_id = make_customer(points=1_000)
+        for _ in range(12):
+            make_customer(points=5)
+        with transaction():
+            audit.record(actor=ACTOR, action="test.done", target_type="test", target_id="1")
+            seal()
+        order_id = ids.uuid7()
+        with transaction():
+            holds.hold(
+                customer_id=customer_id, order_id=order_id, order_number="MPC-\"1\"", points=700, rules=Rules(),
+                actor=ACTOR,
+            )  # fmt: skip
+            holds.capture(order_id=order_id, actor=ACTOR)
+        with transaction():
+            seal()
+        with transaction():
+            give_points(customer_id, 42)
+        return customer_id
+
+
+@pytest.fixture
+def document(app: Flask, sealed: uuid.UUID) -> dict[str, Any]:
+    with app.app_context(), transaction():
+        return json.loads(json.dumps(prove(customer_id=sealed)))
+
+
+def test_a_certificate_holds_and_is_under_the_seal(document: dict[str, Any]) -> None:
+    assert certificate.problems(document) == []
+    assert document["balances"] == {"available": 342, "held": 0, "pending": 0, "debt": 0}
+    assert (document["version"], document["seal"]["seq"], document["seal"]["leaf_version"]) == (4, 2, 3)
+    assert document["seal"]["accounts"] == 13
+    assert 3 <= len(document["seal"]["path"]) <= 4
+
+
+def _changes(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The place of every number, text and null in the document."""
+    if isinstance(value, dict):
+        return [found for key, item in value.items() for found in _changes(item, (*place, key))]
+    if isinstance(value, list):
+        return [found for index, item in enumerate(value) for found in _changes(item, (*place, index))]
+    return [place]
+
+
+def test_every_single_change_is_found(document: dict[str, Any]) -> None:
+    places = [place for place in _changes(document) if place != ("issued_at",)]
+    assert len(places) > 60
+    for place in places:
+        forged = copy.deepcopy(document)
+        target = forged
+        for step in place[:-1]:
+            target = target[step]
+        value = target[place[-1]]
+        target[place[-1]] = value + 1 if isinstance(value, int) else f"{value}0" if value else "x"
+        assert certificate.problems(forged), f"a change of {place} went unseen"
+
+
+def test_a_transaction_that_is_left_out_added_or_moved_is_found(document: dict[str, Any]) -> None:
+    rows = document["transactions"]
+    for forged_rows in (rows[1:], rows[:-1], [*rows, rows[-1]], [rows[1], rows[0], *rows[2:]], []):
+        assert certificate.problems({**document, "transactions": forged_rows})
+
+
+@pytest.mark.parametrize("nonsense", [None, [], {}, "x", {"format": certificate.FORMAT}, {"format": "other"}])
+def test_nonsense_is_no_certificate(nonsense: Any) -> None:
+    assert certificate.problems(nonsense)
+
+
+def test_the_commands_work_and_checking_needs_no_database(
+    app: Flask, sealed: uuid.UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = app.test_cli_runner().invoke(args=["rewards", "prove", str(sealed)])
+    assert printed.exit_code == 0, printed.output
+    file = tmp_path / "certificate.json"
+    file.write_text(printed.output, encoding="utf-8")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody:nothing@127.0.0.1:1/nowhere")
+    from app import create_app
+
+    offline = create_app().test_cli_runner()
+    checked = offline.invoke(args=["rewards", "check", str(file)])
+    assert checked.exit_code == 0, checked.output
+    assert "It holds: available 342, held 0" in checked.output
+    file.write_text(printed.output.replace('"available": 342', '"available": 343'), encoding="utf-8")
+    refused = offline.invoke(args=["rewards", "check", str(file)])
+    assert refused.exit_code == 1
+    assert "343" in refused.output
+
+
+@pytest.mark.usefixtures("app_context")
+def test_who_never_had_points_has_no_certificate() -> None:
+    with pytest.raises(NotFound), transaction():
+        prove(customer_id=ids.uuid7())
+
+
+def test_seals_are_append_only(
+    sealed: uuid.UUID, web_role: psycopg.Connection, owner: psycopg.Connection
+) -> None:
+    for statement in ("UPDATE points_seal SET accounts = 1", "DELETE FROM points_seal"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            web_role.execute(statement)
+        with pytest.raises(psycopg.errors.RestrictViolation):
+            owner.execute(statement)
+
+
+def test_verify_finds_a_seal_or_a_sealed_head_that_was_changed(
+    app: Flask, sealed: uuid.UUID, owner: psycopg.Connection
+) -> None:
+    from tests.services.test_verify import found
+
+    with app.app_context():
+        assert found() == {}
+        owner.execute("ALTER TABLE points_seal DISABLE TRIGGER USER")
+        owner.execute("UPDATE points_seal SET accounts = accounts + 1 WHERE seq = 1")
+        assert found() == {"seal_chain": 1}
+        owner.execute("UPDATE points_seal SET accounts = accounts - 1 WHERE seq = 1")
+        owner.execute("ALTER TABLE points_seal ENABLE TRIGGER USER")
+        owner.execute("UPDATE points_seal_leaf SET version = version - 1 WHERE customer_id = %s", (sealed,))
+        assert found() == {"sealed_heads": 1}
+        owner.execute("UPDATE points_seal_leaf SET version = version + 1 WHERE customer_id = %s", (sealed,))
+        assert found() == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.binary(max_size=8), min_size=1, max_size=70), st.data())
+def test_every_leaf_has_a_path_to_the_root(contents: list[bytes], data: st.DataObject) -> None:
+    leaves = [merkle.leaf_hash(content) for content in contents]
+    index = data.draw(st.integers(0, len(leaves) - 1))
+    steps = merkle.path(leaves, index)
+    assert merkle.climb(leaves[index], steps) == merkle.root(leaves)
+    assert merkle.climb(merkle.leaf_hash(b"another one"), steps) != merkle.root(leaves)
+
+
+def test_the_tree_is_the_one_of_the_rfc() -> None:
+    """RFC 6962, 2.1.3: seven leaves, by hand."""
+    hashed = [merkle.leaf_hash(bytes([number])) for number in range(7)]
+
+    def node(left: bytes, right: bytes) -> bytes:
+        import hashlib
+
+        return hashlib.sha256(b"\x01" + left + right).digest()
+
+    four = node(node(hashed[0], hashed[1]), node(hashed[2], hashed[3]))
+    three = node(node(hashed[4], hashed[5]), hashed[6])
+    assert merkle.root(hashed) == node(four, three)
+    assert merkle.root([]) == merkle.EMPTY
