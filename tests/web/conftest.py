@@ -36,6 +36,7 @@ class Buyer(Visitor):
 
     app: Flask
     id: uuid.UUID
+    address_id: uuid.UUID
     variant_id: uuid.UUID
 
     @property
@@ -115,7 +116,7 @@ def buyer(app: Flask, peer: Gateway) -> Callable[..., Buyer]:
             if points:
                 with transaction():
                     give_points(person.id, points)
-            make_address(person.id)
+            shopper.address_id = make_address(person.id)
             shopper.variant_id = make_variant(price=price, stock=stock)
             if quantity:
                 fill_cart(person.id, {shopper.variant_id: quantity})

@@ -42,9 +42,11 @@ class NextAction:
 @login_required
 def result(number: str) -> str:
     order = get_order_view(number, customer_id=current_user.person.id)
-    if order.status == "payment_pending" and _ask_gateway(number):
+    action = _open_action(order)
+    if action is not None and _ask_gateway(number):
         order = get_order_view(number, customer_id=current_user.person.id)
-    return render_template("pages/checkout/result.html", **_context(order))
+        action = _open_action(order)
+    return render_template("pages/checkout/result.html", **_context(order, action))
 
 
 @bp.get("/returned/<key>")
@@ -64,7 +66,7 @@ def status(number: str) -> str | dict[str, Any]:
     order = get_order_view(number, customer_id=current_user.person.id)
     if request.accept_mimetypes.best == "application/json":
         return {"number": order.number, "status": order.status, "payment_status": order.payment_status}
-    return render_template("components/order_result.html", **_context(order))
+    return render_template("components/order_result.html", **_context(order, _open_action(order)))
 
 
 @bp.post("/retry/<number>")
@@ -113,13 +115,18 @@ def _ask_gateway(number: str) -> bool:
 
 def _refused(number: str, error: PageError, code: int) -> tuple[str, int]:
     order = get_order_view(number, customer_id=current_user.person.id)
-    context = _context(order, errors=[error], key=posted_key())
+    context = _context(order, _open_action(order), errors=[error], key=posted_key())
     return render_template("pages/checkout/result.html", **context), code
 
 
-def _context(order: OrderView, *, errors: Sequence[PageError] = (), key: str | None = None) -> dict[str, Any]:
+def _open_action(order: OrderView) -> str | None:
+    return outcome.open_action(order.number) if order.status == "payment_pending" else None
+
+
+def _context(
+    order: OrderView, action: str | None, *, errors: Sequence[PageError] = (), key: str | None = None
+) -> dict[str, Any]:
     pending = order.status == "payment_pending"
-    action = outcome.open_action(order.number) if pending else None
     confirmed = find_confirmation(order.id) if order.points_earned else None
     return {
         "order": order,
