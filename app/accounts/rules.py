@@ -22,17 +22,20 @@ MIN_PASSWORD = 12
 MAX_PASSWORD = 128
 MAX_ADDRESSES = 50
 
-_READ = {"customers.read", "orders.read", "payments.read"}
+_READ = {"customers.read", "orders.read", "payments.read", "catalogue.read"}
 PERMISSIONS: Mapping[str, frozenset[str]] = {
     "customer": frozenset(),
-    "support": frozenset(_READ | {"rewards.read", "rewards.adjust", "orders.move", "orders.refund"}),
+    "support": frozenset(
+        _READ | {"rewards.read", "rewards.adjust", "orders.move", "orders.refund", "jobs.read"}
+    ),
     "approver": frozenset(_READ | {"rewards.read", "rewards.adjust", "rewards.approve", "audit.read"}),
-    "catalogue_manager": frozenset({"catalogue.edit"}),
-    "auditor": frozenset(_READ | {"rewards.read", "audit.read", "rules.read"}),
+    "catalogue_manager": frozenset({"catalogue.read", "catalogue.edit"}),
+    "auditor": frozenset(_READ | {"rewards.read", "audit.read", "rules.read", "jobs.read"}),
     "admin": frozenset(
         _READ
         | {"rewards.read", "rewards.adjust", "rewards.approve", "orders.move", "orders.refund"}
         | {"catalogue.edit", "audit.read", "users.edit", "rules.read", "rules.edit", "payments.settle"}
+        | {"jobs.read", "jobs.run"}
     ),
 }
 ALL_PERMISSIONS: frozenset[str] = frozenset().union(*PERMISSIONS.values())

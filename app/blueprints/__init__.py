@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.blueprints import account, api_v1, checkout, common, ops, shop, webhooks
+from app.blueprints import account, api_v1, backoffice, checkout, common, ops, shop, webhooks
 
 
 def register(app: Flask) -> None:
@@ -16,3 +16,4 @@ def register(app: Flask) -> None:
     checkout.register(app)
     api_v1.register(app)
     webhooks.register(app)
+    backoffice.register(app)

@@ -10,6 +10,12 @@ from collections.abc import Sequence
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
+from app.kernel.errors import invalid
+
+MAX_NAME = 500
+MAX_DESCRIPTION = 100_000
+MAX_PRICE = 10**12
+"""In minor units."""
 UNBRANDED = "Unbranded"
 UNSORTED = "Other"
 _NOT_WORD = re.compile(r"[\W_]+")
@@ -71,3 +77,28 @@ def _corrected(word: str, words: Sequence[str], known: set[str]) -> str:
     furthest = 2 if len(word) >= 8 else 1
     near = process.extractOne(word, words, scorer=DamerauLevenshtein.distance, score_cutoff=furthest)
     return str(near[0]) if near else word
+
+
+def clean_name(text: str) -> str:
+    """One line without stray spaces. RuleBroken naming `name`."""
+    name = " ".join(text.split())
+    if not 1 <= len(name) <= MAX_NAME:
+        raise invalid("name", "NAME_INVALID", f"Enter a name of at most {MAX_NAME} characters.")
+    return name
+
+
+def clean_description(html: str) -> str:
+    """RuleBroken naming `description` when it is too long."""
+    if len(html) > MAX_DESCRIPTION:
+        message = f"The description has {len(html):,} characters; at most {MAX_DESCRIPTION:,} are kept."
+        raise invalid("description", "LENGTH_INVALID", message)
+    return html.strip()
+
+
+def check_prices(price: int, compare_at_price: int | None) -> None:
+    """RuleBroken naming the price that is wrong. A compare-at price must be the higher one."""
+    if not 0 <= price <= MAX_PRICE:
+        raise invalid("price", "PRICE_INVALID", "Enter a price that is not negative and not absurd.")
+    if compare_at_price is not None and not price < compare_at_price <= MAX_PRICE:
+        message = "The compare-at price is what it cost before: higher than the price, or empty."
+        raise invalid("compare_at_price", "PRICE_INVALID", message)

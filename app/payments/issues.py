@@ -7,10 +7,15 @@ from typing import Any
 from sqlalchemy import case, literal_column, or_, update
 from sqlalchemy.dialects.postgresql import insert
 
+from app.audit import service as audit
 from app.kernel import clock
+from app.kernel.actor import Actor
 from app.kernel.database import session
+from app.kernel.errors import Conflict, invalid
 from app.outbox import service as outbox
 from app.payments.models import ReconciliationIssue
+
+MIN_NOTE, MAX_NOTE = 5, 1_000
 
 
 def record_issue(*, kind: str, ref: str, detail: dict[str, Any], suggestion: str) -> bool:
@@ -62,3 +67,24 @@ def close_issue(*, kind: str, ref: str, state: str, by: str, resolution: str) ->
         .returning(ReconciliationIssue.kind)
     )
     return session().execute(statement).first() is not None
+
+
+def resolve_issue(*, kind: str, ref: str, note: str, actor: Actor) -> None:
+    """Staff have looked into it and say so, in the audit log.
+
+    Raises Conflict `ISSUE_NOT_OPEN`, RuleBroken naming `note`.
+    """
+    note = note.strip()
+    if not MIN_NOTE <= len(note) <= MAX_NOTE:
+        raise invalid("note", "NOTE_INVALID", f"Write a note of {MIN_NOTE} to {MAX_NOTE:,} characters.")
+    if not close_issue(kind=kind, ref=ref, state="resolved", by=actor.name, resolution=note):
+        raise Conflict("This issue is not open.", code="ISSUE_NOT_OPEN")
+    audit.record(
+        actor=actor,
+        action="issue.resolved",
+        target_type="reconciliation_issue",
+        target_id=f"{kind}:{ref}",
+        before={"state": "open"},
+        after={"state": "resolved"},
+        reason=note,
+    )

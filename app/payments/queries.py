@@ -110,6 +110,40 @@ def list_refunds_of(payment_id: uuid.UUID) -> Sequence[CardRefund]:
     return session().scalars(statement.order_by(CardRefund.created_at, CardRefund.id)).all()
 
 
+def list_refunds_of_payments(payment_ids: Sequence[uuid.UUID]) -> Sequence[CardRefund]:
+    """Of several payments in one statement, oldest first."""
+    statement = select(CardRefund).where(CardRefund.payment_id.in_(payment_ids))
+    return session().scalars(statement.order_by(CardRefund.created_at, CardRefund.id)).all()
+
+
+def list_payments_by(customer_id: uuid.UUID, *, limit: int = 20) -> Sequence[Payment]:
+    """A customer's attempts to pay, newest first."""
+    statement = select(Payment).where(Payment.customer_id == customer_id)
+    return session().scalars(statement.order_by(Payment.created_at.desc()).limit(limit)).all()
+
+
+def list_webhooks_about(object_refs: Sequence[str], *, limit: int = 50) -> Sequence[WebhookEvent]:
+    """Callbacks about these objects of the gateway, in the order of their arrival."""
+    statement = select(WebhookEvent).where(WebhookEvent.object_ref.in_(object_refs))
+    return session().scalars(statement.order_by(WebhookEvent.received_at).limit(limit)).all()
+
+
+def get_webhook(gateway: str, event_id: str) -> WebhookEvent:
+    """Raises NotFound."""
+    event = find_webhook(gateway, event_id)
+    if event is None:
+        raise NotFound("There is no such callback.")
+    return event
+
+
+def get_issue(kind: str, ref: str) -> ReconciliationIssue:
+    """Raises NotFound."""
+    issue = session().get(ReconciliationIssue, (kind, ref), populate_existing=True)
+    if issue is None:
+        raise NotFound("There is no such difference.")
+    return issue
+
+
 def find_cursor(gateway: str) -> GatewayCursor | None:
     return session().get(GatewayCursor, gateway, populate_existing=True)
 

@@ -1,0 +1,90 @@
+"""Orders: a list to find them, and one page with everything that happened to each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.blueprints.backoffice.access import action, page, reader_may
+from app.blueprints.backoffice.acting import NOTHING_TRIED, Answer, Attempt, perform, typed
+from app.blueprints.backoffice.cells import amount, badge, link, moment, points, words
+from app.blueprints.backoffice.filters import Choice, Rows, days
+from app.blueprints.backoffice.history import history_of
+from app.blueprints.backoffice.lists import Column, StaffList
+from app.blueprints.common.actors import actor_from_request
+from app.orders import queries, staff_queries
+from app.orders.models import Order
+from app.orders.service import moving
+from app.orders.states import ORDER, STAFF_MOVES
+from app.payments import queries as payment_queries
+
+
+class Orders(StaffList):
+    permission = "orders.read"
+    title = "Orders"
+    hint = "Order number or e-mail"
+    empty = "No orders match. Take a filter away, or look for the customer instead."
+    columns = {
+        "number": Column("Order", lambda row: link(row.number, "admin_orders.show", number=row.number)),
+        "placed_at": Column("Placed (UTC)", lambda row: moment(row.placed_at), Order.placed_at),
+        "status": Column("Status", lambda row: badge(row.status)),
+        "email": Column("Customer", lambda row: row.email),
+        "points": Column("Points", lambda row: points(row.points), Order.points, is_number=True),
+        "card": Column(
+            "Card", lambda row: amount(row.card_due, row.currency), Order.card_due, is_number=True
+        ),
+        "total": Column("Total", lambda row: amount(row.total, row.currency), Order.total, is_number=True),
+    }
+    order_by = (Order.placed_at.desc(), Order.id.desc())
+    narrow = (
+        Choice("status", "Status", Order.status, {state: words(state) for state in sorted(ORDER.states)}),
+        *days(Order.placed_at),
+    )
+
+    def statement(self) -> Rows:
+        return staff_queries.select_orders()
+
+    def search(self, statement: Rows, term: str) -> Rows:
+        return statement.where(staff_queries.is_found_by(term))
+
+    @page("/<number>")
+    def show(self, number: str) -> str:
+        return self._page(number)
+
+    @action("/<number>/move", permission="orders.move")
+    def move(self, number: str) -> Answer:
+        to = typed("to")
+        return perform(
+            lambda: moving.move_by_staff(number=number, to=to, actor=actor_from_request()),
+            form="move",
+            done=f"{number} is {to} now.",
+            back=self.get_url(".show", number=number),
+            again=lambda tried: self._page(number, tried),
+        )
+
+    def _page(self, number: str, tried: Attempt = NOTHING_TRIED) -> str:
+        order = queries.get_order_view(number)
+        moves = sorted(ORDER.edges[order.status] & STAFF_MOVES, key=list(ORDER.edges).index)
+        return self.render(
+            "admin/order.html",
+            order=order,
+            moves=moves if reader_may("orders.move") else [],
+            payments=_payments(number) if reader_may("payments.read") else None,
+            audit=history_of("order", number),
+            tried=tried,
+        )
+
+
+def _payments(number: str) -> list[dict[str, Any]]:
+    """Attempts with their refunds and callbacks; three statements."""
+    payments = payment_queries.list_payments_of(number)
+    refunds = payment_queries.list_refunds_of_payments([payment.id for payment in payments])
+    refs = [payment.gateway_ref for payment in payments if payment.gateway_ref]
+    callbacks = payment_queries.list_webhooks_about(refs)
+    return [
+        {
+            "payment": payment,
+            "refunds": [refund for refund in refunds if refund.payment_id == payment.id],
+            "callbacks": [event for event in callbacks if event.object_ref == payment.gateway_ref],
+        }
+        for payment in payments
+    ]
