@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from app.accounts.models import Address
 from app.cart.models import Cart, CartLine
-from app.catalogue.models import Product, Variant
+from app.catalogue.models import Brand, Category, Product, Variant
 from app.checkout.errors import QuoteNotFound
 from app.checkout.models import QuoteRow
 from app.checkout.rules import Item, Quote
@@ -52,9 +52,13 @@ def find_cart(customer_id: uuid.UUID, *, for_order: bool = False) -> CartNow | N
             Variant.price,
             func.coalesce(Stock.on_hand - Stock.reserved, 0).label("sellable"),
             (Variant.is_active & Product.is_published).label("sold"),
+            Brand.slug.label("brand"),
+            Category.path.label("category"),
         )
         .join(Variant, Variant.id == CartLine.variant_id)
         .join(Product, Product.id == Variant.product_id)
+        .join(Brand, Brand.id == Product.brand_id)
+        .join(Category, Category.id == Product.category_id)
         .outerjoin(Stock, Stock.variant_id == Variant.id)
         .where(CartLine.cart_id == cart.id)
         .order_by(CartLine.added_at, Variant.id)
@@ -70,6 +74,8 @@ def find_cart(customer_id: uuid.UUID, *, for_order: bool = False) -> CartNow | N
             quantity=row.quantity,
             unit_price=row.price,
             sellable=row.sellable if row.sold else 0,
+            brand=row.brand,
+            category=row.category,
         )
         for row in rows
     ]

@@ -17,7 +17,7 @@ from app.inventory.errors import StockInsufficient
 from app.kernel import clock, ids
 from app.kernel.database import session
 from app.kernel.errors import invalid
-from app.rewards.queries import get_spendable, rules_in_force
+from app.rewards.queries import get_spending_power, rules_in_force
 
 
 def make(
@@ -74,6 +74,8 @@ def read_basis(
         raise CartEmpty("Your cart is empty.")
     if not for_order:
         check_stock(cart.items)
+    rules = rules_in_force()
+    power = get_spending_power(customer_id, with_day=rules.spend.max_points_per_day is not None)
     return Basis(
         customer_id=customer_id,
         cart_id=cart.id,
@@ -82,9 +84,11 @@ def read_basis(
         address_id=address_id,
         address=address,
         shipping=shipping,
-        available=get_spendable(customer_id),
-        rules=rules_in_force(),
+        available=power.spendable,
+        rules=rules,
         terms=terms,
+        tier=power.tier,
+        spent_today=power.spent_today,
     )
 
 

@@ -161,15 +161,31 @@ def _paying(order: LockedOrder) -> Payment:
 
 def _move_points(order: LockedOrder, plan: RefundPlan, idem_key: str, actor: Actor) -> int:
     """Return first, then take back, so that returned points can pay for what is taken; points taken back."""
-    who: dict[str, Any] = {"customer_id": order.customer_id, "order_id": order.id, "order_number": order.number}
+    who: dict[str, Any] = {
+        "customer_id": order.customer_id,
+        "order_id": order.id,
+        "order_number": order.number,
+    }
     key = f"refund:{order.id}:{idem_key}"
     if plan.give.points:
         rules = rules_of_version(order.rules_version)
         points_refunds.return_points(**who, points=plan.give.points, idem_key=key, rules=rules, actor=actor)
-    if not plan.clawback:
-        return 0
-    taken = points_refunds.take_back(**who, points=plan.clawback, idem_key=f"{key}:earned", actor=actor)
-    return taken.points
+    del who["order_id"]
+    taken = 0
+    if plan.clawback:
+        taken += points_refunds.take_back(
+            **who, source_id=str(order.id), points=plan.clawback, idem_key=f"{key}:earned", actor=actor
+        ).points
+    if plan.completes:
+        taken += points_refunds.take_back(
+            **who,
+            source_type="first_order",
+            source_id=str(order.customer_id),
+            points=None,
+            idem_key=f"{key}:bonus",
+            actor=actor,
+        ).points
+    return taken
 
 
 def _check_refundable(status: str) -> None:

@@ -107,8 +107,10 @@ def _check_still_true(quote: Quote, terms: Terms) -> None:
             raise PointsInsufficient(
                 f"You have {basis.available:,} points available.", details={"available": basis.available}
             )
-        now = clock.now()
-        today = compute(basis, quote.points, quote_id=quote.id, now=now, expires_at=quote.expires_at)
+        # priced at the quote's moment: a campaign that was promised holds as long as the quote does
+        today = compute(
+            basis, quote.points, quote_id=quote.id, now=quote.created_at, expires_at=quote.expires_at
+        )
     except RuleBroken as error:
         raise QuoteStale(
             "Your order has changed since this quote.", details={"because": error.code}
@@ -157,6 +159,7 @@ def _order_row(
         "rules_version",
         "shipping_method",
         "address",
+        "tier",
     )
     copied = {name: getattr(quote, name) for name in names}
     return copied | {
@@ -165,6 +168,8 @@ def _order_row(
         "quote_id": quote.id,
         "checkout_key": checkout_key,
         "status": "payment_pending",
+        "priced_at": quote.created_at,
+        "earn_breakdown": msgspec.to_builtins(quote.earn_breakdown),
         "email": email,
     }
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import select
 
 from app.checkout.cancelling import cancel_paid
+from app.checkout.earning import earn_with
 from app.checkout.notices import alert, mail
 from app.idempotency import service as idempotency
 from app.inventory.errors import StockInsufficient
 from app.inventory.service import reservations
-from app.kernel import clock, ids
+from app.kernel import ids
 from app.kernel.actor import Actor
 from app.kernel.database import session
 from app.orders.models import OrderLine
@@ -32,7 +32,7 @@ from app.payments.gateway import Absent, Snapshot, Unknown
 from app.payments.service import Applied
 from app.rewards.errors import HoldNotFound, PointsInsufficient
 from app.rewards.queries import rules_of_version
-from app.rewards.service import earning, holds
+from app.rewards.service import holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +76,7 @@ def complete(order: LockedOrder, *, actor: Actor) -> None:
         holds.capture(order_id=order.id, actor=actor)
     _commit_stock(order)
     moving.move(order=order, to="paid", event="paid", text="Your payment is complete.", actor=actor)
-    if order.earn_points:
-        rules = rules_of_version(order.rules_version)
-        earning.earn_pending(
-            customer_id=order.customer_id,
-            order_id=order.id,
-            order_number=order.number,
-            points=order.earn_points,
-            confirms_at=clock.now() + timedelta(days=rules.earn.return_window_days),
-            rules_version=order.rules_version,
-            breakdown={"card": order.card_due, "currency": order.currency},
-            actor=actor,
-        )
+    earn_with(order, actor=actor)
     add(mail("order_paid", order))
 
 

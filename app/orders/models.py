@@ -15,6 +15,8 @@ from app.kernel.database import Base
 class Order(Base):
     """`total = points_value + card_due`, in minor units; `points` are the points behind points_value.
 
+    `tier` and `priced_at` are what the rules of `rules_version` were applied to, together with the lines; each
+    rule's part of `earn_points` is in `earn_breakdown`.
     `checkout_key` makes one order per customer and checkout for ever, longer than any idempotency row lives.
     """
 
@@ -54,6 +56,9 @@ class Order(Base):
     card_due: Mapped[int]
     earn_points: Mapped[int]
     rules_version: Mapped[int]
+    tier: Mapped[str] = mapped_column(server_default="member")
+    priced_at: Mapped[datetime | None]
+    earn_breakdown: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
     shipping_method: Mapped[str]
     email: Mapped[str]
     address: Mapped[dict[str, Any]]
@@ -96,6 +101,8 @@ class OrderLine(Base):
     variant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("variant.id"))
     sku: Mapped[str]
     slug: Mapped[str]
+    brand: Mapped[str] = mapped_column(server_default="")
+    category: Mapped[str] = mapped_column(server_default="")
     name: Mapped[str]
     options: Mapped[list[str]] = mapped_column(server_default="[]")
     image_url: Mapped[str | None]

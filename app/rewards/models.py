@@ -46,6 +46,7 @@ class PointsAccount(Base):
         CheckConstraint("available >= 0 AND held >= 0 AND pending >= 0", name="no_overdraw"),
         CheckConstraint("debt <= 0", name="debt"),
         CheckConstraint("length(head) = 32", name="head"),
+        Index("ix_points_account_tier", "customer_id", postgresql_where=text("tier <> 'member'")),
     )
 
     customer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("customer.id"), primary_key=True)
@@ -212,11 +213,12 @@ class PointsEarning(Base):
         UniqueConstraint("source_type", "source_id"),
         Index("ix_points_earning_due", "confirms_at", postgresql_where=text("state = 'pending'")),
         Index("ix_points_earning_customer_id", "customer_id", "state"),
+        Index("ix_points_earning_tier", "customer_id", "resolved_at"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     customer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("points_account.customer_id"))
-    source_type: Mapped[str]  # "order", or the rule that gives a fixed bonus
+    source_type: Mapped[str]  # "order", or what a bonus was given for: "sign_up", "first_order", "review"
     source_id: Mapped[str]
     order_number: Mapped[str | None]
     points: Mapped[int]

@@ -43,6 +43,21 @@ class AdjustmentBatch(Base):
     decided_at: Mapped[datetime | None]
 
 
+class PointsDryRun(Base):
+    """A bonus that a rule on trial would have given; no points move. Orders keep theirs in `earn_breakdown`."""
+
+    __tablename__ = "points_dry_run"
+    __table_args__ = (CheckConstraint("points > 0", name="points"),)
+
+    rule: Mapped[str] = mapped_column(primary_key=True)
+    source_type: Mapped[str] = mapped_column(primary_key=True)
+    source_id: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("customer.id"))
+    points: Mapped[int]
+    rules_version: Mapped[int]
+    created_at: Mapped[datetime]
+
+
 class PointsTransfer(Base):
     """Points that one member sends to another, once confirmed by the link in the sender's mail."""
 

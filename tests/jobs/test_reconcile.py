@@ -106,7 +106,7 @@ def test_an_abandoned_challenge_ends_after_half_an_hour(gateway: SandboxGateway,
     assert state_of(placed["number"]) == ("payment_failed", "canceled")
 
 
-def test_a_wanted_cancel_is_asked_of_the_gateway_and_loses_to_a_faster_charge(
+def test_a_wanted_cancel_is_asked_of_the_gateway_and_a_faster_charge_goes_back(
     gateway: SandboxGateway, peer: Gateway
 ) -> None:
     waiting, paid = Shopper(gateway), Shopper(gateway)
@@ -119,7 +119,7 @@ def test_a_wanted_cancel_is_asked_of_the_gateway_and_loses_to_a_faster_charge(
             payment = payments.lock_payment(queries.list_payments_of(number)[0].id)
             payments.request_cancel(payment)
     run(gateway, seconds=1)
-    assert [state_of(number) for number in numbers] == [("cancelled", "canceled"), ("paid", "captured")]
+    assert [state_of(number) for number in numbers] == [("cancelled", "canceled"), ("cancelled", "captured")]
 
 
 def test_late_money_without_a_callback_is_met_by_the_walk(gateway: SandboxGateway, peer: Gateway) -> None:

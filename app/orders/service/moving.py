@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from app.audit import service as audit
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import session
@@ -16,6 +17,8 @@ from app.orders.errors import OrderNotFound
 from app.orders.models import Order
 from app.orders.service.story import tell
 from app.orders.states import ORDER, STAFF_MOVES
+from app.rewards.queries import rules_of_version
+from app.rewards.service import earning
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class LockedOrder:
     customer_id: uuid.UUID
     status: str
     currency: str
+    items_total: int
     total: int
     points: int
     points_value: int
@@ -35,6 +39,7 @@ class LockedOrder:
     rules_version: int
     attempt: int
     email: str
+    earn_breakdown: list[dict[str, Any]]
 
 
 _COLUMNS = [getattr(Order, name) for name in LockedOrder.__dataclass_fields__]
@@ -69,11 +74,14 @@ def move(
     if to == "delivered":
         columns["delivered_at"] = now
     session().execute(update(Order).where(Order.id == order.id).values(status=to, updated_at=now, **columns))
+    if to == "delivered":
+        earning.restart_window(order_number=order.number, rules=rules_of_version(order.rules_version))
     tell(order_id=order.id, event=event, text=text, actor=actor, data=data)
 
 
 def move_by_staff(*, number: str, to: str, actor: Actor) -> None:
-    """Packed, shipped or delivered. Raises Conflict `TRANSITION_INVALID` for every other move."""
+    """Packed, shipped or delivered, in the audit log. Raises OrderNotFound, and Conflict `TRANSITION_INVALID`
+    for every other move."""
     order = lock_order(number=number)
     if to not in STAFF_MOVES:
         raise Conflict(
@@ -82,3 +90,11 @@ def move_by_staff(*, number: str, to: str, actor: Actor) -> None:
             details={"from": order.status, "to": to},
         )
     move(order=order, to=to, event=to, text=f"Your order was {to}.", actor=actor)
+    audit.record(
+        actor=actor,
+        action="order.moved",
+        target_type="order",
+        target_id=number,
+        before={"status": order.status},
+        after={"status": to},
+    )

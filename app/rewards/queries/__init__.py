@@ -20,7 +20,10 @@ from app.rewards.queries.balance import (
     rules_of_version,
 )
 from app.rewards.queries.earnings import find_confirmation
+from app.rewards.queries.spending import SpendingPower, get_spending_power
 from app.rewards.queries.statement import STATEMENT_KINDS, StatementRow, list_transactions
+from app.rewards.queries.tiers import get_earned, get_tier_status, list_ranked
+from app.rewards.queries.versions import RulesVersion, get_rules_version, list_rules_versions
 
 __all__ = [
     "EXPIRING_SOON",
@@ -28,17 +31,25 @@ __all__ = [
     "Adjustment",
     "Balance",
     "Batch",
+    "RulesVersion",
+    "SpendingPower",
     "StatementRow",
     "find_adjustment",
     "find_confirmation",
     "get_adjustment",
     "get_balance",
     "get_batch",
+    "get_earned",
+    "get_rules_version",
     "get_spendable",
+    "get_spending_power",
+    "get_tier_status",
     "list_adjustments",
     "list_batches",
     "list_expiring",
     "list_holds",
+    "list_ranked",
+    "list_rules_versions",
     "list_transactions",
     "rules_in_force",
     "rules_of_version",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import Row, text, update
 
 from app.kernel import clock, ids
 from app.kernel.actor import Actor
@@ -20,9 +20,9 @@ from app.kernel.errors import Conflict
 from app.rewards.models import PointsAccount, PointsEarning, PointsLot
 from app.rewards.rules import LotView, Rules, choose_lots
 from app.rewards.service.accounts import list_spendable_lots, lock_account
+from app.rewards.service.earning import ORDER, lock_earning
 from app.rewards.service.posting import Leg, NewLot, Posting, post
 
-Earning = Row[uuid.UUID, uuid.UUID, str, int, int, uuid.UUID | None]
 # What the captured hold took from each lot, less what earlier refunds of the order put back into it.
 STILL_SPENT = text(
     """
@@ -93,22 +93,25 @@ class TakenBack:
 def take_back(
     *,
     customer_id: uuid.UUID,
-    order_id: uuid.UUID,
+    source_id: str,
     order_number: str,
-    points: int,
+    points: int | None,
     idem_key: str,
     actor: Actor,
+    source_type: str = ORDER,
 ) -> TakenBack:
-    """Take back up to `points` of what an order earned: pending, else available, else as a debt.
+    """Take back up to `points` (None: all) of what the order earned as `source_type`: pending, else available,
+    else as a debt.
 
-    Available points go from the earning's own lot first, then soonest expiry first. An order that earned
-    nothing, or whose earning is gone, gives nothing. Raises AlreadyPosted.
+    Available points go from the earning's own lot first, then soonest expiry first. A source that earned
+    nothing, with another order, or whose earning is gone, gives nothing. Raises AlreadyPosted.
     """
     lock_account(customer_id=customer_id)
-    earning = _lock_earning(order_id)
-    if earning is None or earning.state == "cancelled":
+    earning = lock_earning(source_type=source_type, source_id=source_id)
+    if earning is None or earning.state == "cancelled" or earning.order_number != order_number:
         return TakenBack()
-    points = min(points, earning.points - earning.taken_back)
+    left = earning.points - earning.taken_back
+    points = left if points is None else min(points, left)
     if points <= 0:
         return TakenBack()
     if earning.state == "pending":
@@ -155,18 +158,6 @@ def _legs_back(
     return legs, lots
 
 
-def _lock_earning(order_id: uuid.UUID) -> Earning | None:
-    statement = select(
-        PointsEarning.id,
-        PointsEarning.customer_id,
-        PointsEarning.state,
-        PointsEarning.points,
-        PointsEarning.taken_back,
-        PointsEarning.lot_id,
-    ).where(PointsEarning.source_type == "order", PointsEarning.source_id == str(order_id))
-    return session().execute(statement.with_for_update()).first()
-
-
 def _from_available(
     customer_id: uuid.UUID, own_lot: uuid.UUID | None, points: int
 ) -> tuple[TakenBack, list[Leg]]:
@@ -182,7 +173,7 @@ def _from_available(
     return TakenBack(available=found, owed=owed), legs
 
 
-def _write_taken(earning: Earning, points: int) -> None:
+def _write_taken(earning: Row[*tuple[Any, ...]], points: int) -> None:
     gone = earning.taken_back + points == earning.points
     values: dict[str, Any] = {"taken_back": PointsEarning.taken_back + points}
     if gone:

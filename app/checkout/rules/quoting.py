@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from app.checkout.rules.tenders import Tendered, TenderLine, limits_of, share_delivery, tender
 from app.kernel.errors import invalid
-from app.kernel.money import split
-from app.rewards.rules import Limits, Rules, accept_points, limits_for, points_earned, value_of
+from app.rewards.rules import EarnPart, Limits, Rules, accept_points
 
 
 class ShippingMethod(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """A cart line at today's price."""
+    """A cart line at today's price. `brand` is a slug, `category` a path of slugs."""
 
     variant_id: uuid.UUID
     sku: str
@@ -49,6 +49,8 @@ class Item(msgspec.Struct, frozen=True):
     quantity: int
     unit_price: int
     sellable: int
+    brand: str = ""
+    category: str = ""
 
 
 class QuoteLine(msgspec.Struct, frozen=True):
@@ -68,10 +70,15 @@ class QuoteLine(msgspec.Struct, frozen=True):
     points_value: int
     card: int
     earn_points: int
+    brand: str = ""
+    category: str = ""
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """Everything that was promised, in minor units and points. Stored as it is; the client sends only its id."""
+    """Everything that was promised, in minor units and points. Stored as it is; the client sends only its id.
+
+    `earn_breakdown` says which rules gave the points to earn, dry runs included, for a customer of `tier`.
+    """
 
     id: uuid.UUID
     customer_id: uuid.UUID
@@ -98,6 +105,8 @@ class Quote(msgspec.Struct, frozen=True):
     shipping_method: str
     created_at: datetime
     expires_at: datetime
+    tier: str = "member"
+    earn_breakdown: list[EarnPart] = []
 
     @property
     def limits(self) -> Limits:
@@ -124,7 +133,8 @@ def shipping_method(code: str) -> ShippingMethod:
 
 
 class Basis(msgspec.Struct, frozen=True):
-    """What a quote is computed from, all read at one moment. `available`: spendable points."""
+    """What a quote is computed from, all read at one moment. `available`: spendable points; `spent_today`: in
+    the last 24 hours, where the rules limit that."""
 
     customer_id: uuid.UUID
     cart_id: uuid.UUID
@@ -136,42 +146,40 @@ class Basis(msgspec.Struct, frozen=True):
     available: int
     rules: Rules
     terms: Terms
+    tier: str = "member"
+    spent_today: int = 0
 
 
 def compute(
     basis: Basis, wanted: int | Literal["max"], *, quote_id: uuid.UUID, now: datetime, expires_at: datetime
 ) -> Quote:
-    """The quote for `wanted` points. Raises what `accept_points` raises."""
-    items_total = sum(item.unit_price * item.quantity for item in basis.items)
-    total = items_total + basis.shipping.price
-    limits = limits_for(
-        total=total,
-        eligible=total,
+    """The quote for `wanted` points, priced at `now`. Raises what `accept_points` raises."""
+    lines = cost_lines(basis)
+    limits = limits_of(
+        lines,
         available=basis.available,
+        spent_today=basis.spent_today,
         card_minimum=basis.terms.card_minimum,
         rules=basis.rules,
     )
     points = accept_points(wanted, limits=limits, available=basis.available)
-    points_value = value_of(points, basis.rules)
-    card_due = total - points_value
-    earned = points_earned(card_due, basis.rules)
+    paid = tender(lines, points=points, tier=basis.tier, at=now, rules=basis.rules)
+    items_total = sum(line.total for line in lines)
     return Quote(
         id=quote_id,
         customer_id=basis.customer_id,
         cart_id=basis.cart_id,
         cart_version=basis.cart_version,
         currency=basis.terms.currency,
-        lines=allocate(
-            basis.items, extras=basis.shipping.price, points=points, value=points_value, earned=earned
-        ),
+        lines=_quote_lines(basis.items, paid),
         items_total=items_total,
         shipping=basis.shipping.price,
         tax=0,
-        total=total,
+        total=items_total + basis.shipping.price,
         points=points,
-        points_value=points_value,
-        card_due=card_due,
-        earn_points=earned,
+        points_value=paid.points_value,
+        card_due=paid.card,
+        earn_points=paid.earned.points,
         rules_version=basis.rules.version,
         limit_min=limits.min,
         limit_max=limits.max,
@@ -183,22 +191,22 @@ def compute(
         shipping_method=basis.shipping.code,
         created_at=now,
         expires_at=expires_at,
+        tier=basis.tier,
+        earn_breakdown=paid.earned.parts,
     )
 
 
-def allocate(items: Sequence[Item], *, extras: int, points: int, value: int, earned: int) -> list[QuoteLine]:
-    """Split delivery, points, their value and the earned points over the lines, each summing exactly.
+def cost_lines(basis: Basis) -> list[TenderLine]:
+    """The cart's lines as they cost today, delivery shared; not paid yet."""
+    totals = [item.unit_price * item.quantity for item in basis.items]
+    shares = share_delivery(basis.shipping.price, totals)
+    return [
+        TenderLine(item.slug, item.brand, item.category, item.quantity, total, extras)
+        for item, total, extras in zip(basis.items, totals, shares, strict=True)
+    ]
 
-    A line's value part never exceeds what the line costs: the weights sum to the total, and value is at most
-    that (largest remainder gives at most the next whole unit).
-    """
-    totals = [item.unit_price * item.quantity for item in items]
-    shares = split(extras, totals)
-    due = [total + share for total, share in zip(totals, shares, strict=True)]
-    values = split(value, due)
-    parts = split(points, values)
-    cards = [cost - paid for cost, paid in zip(due, values, strict=True)]
-    earnings = split(earned, cards)
+
+def _quote_lines(items: Sequence[Item], paid: Tendered) -> list[QuoteLine]:
     return [
         QuoteLine(
             variant_id=item.variant_id,
@@ -209,12 +217,14 @@ def allocate(items: Sequence[Item], *, extras: int, points: int, value: int, ear
             image_url=item.image_url,
             quantity=item.quantity,
             unit_price=item.unit_price,
-            total=totals[i],
-            extras=shares[i],
-            points=parts[i],
-            points_value=values[i],
-            card=cards[i],
-            earn_points=earnings[i],
+            total=line.total,
+            extras=line.extras,
+            points=line.points,
+            points_value=line.points_value,
+            card=line.card,
+            earn_points=earned,
+            brand=item.brand,
+            category=item.category,
         )
-        for i, item in enumerate(items)
+        for item, line, earned in zip(items, paid.lines, paid.earned.lines, strict=True)
     ]

@@ -1,0 +1,40 @@
+"""What a paid order earns: its own points, and the bonus for a first order. Called inside one transaction."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app.kernel import clock
+from app.kernel.actor import Actor
+from app.orders import history
+from app.orders.service.moving import LockedOrder
+from app.rewards.queries import rules_of_version
+from app.rewards.service import bonuses, earning
+
+
+def earn_with(order: LockedOrder, *, actor: Actor) -> None:
+    """Book what the order was promised to earn, pending until its return window has passed."""
+    rules = rules_of_version(order.rules_version)
+    confirms_at = clock.now() + timedelta(days=rules.earn.return_window_days)
+    if order.earn_points:
+        earning.earn_pending(
+            customer_id=order.customer_id,
+            order_id=order.id,
+            order_number=order.number,
+            points=order.earn_points,
+            confirms_at=confirms_at,
+            rules_version=order.rules_version,
+            breakdown={"card": order.card_due, "currency": order.currency, "parts": order.earn_breakdown},
+            actor=actor,
+        )
+    if any(bonus.action == "first_order" for bonus in rules.earn.bonuses) and history.is_first(order.id):
+        bonuses.give(
+            customer_id=order.customer_id,
+            action="first_order",
+            source_id=str(order.customer_id),
+            rules=rules,
+            basket=order.items_total,
+            order_number=order.number,
+            confirms_at=confirms_at,
+            actor=actor,
+        )

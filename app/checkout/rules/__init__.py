@@ -1,0 +1,30 @@
+"""What an order costs and how points and card share it: computed once, the same for pages, API and re-check."""
+
+from app.checkout.rules.quoting import (
+    SHIPPING_METHODS,
+    Basis,
+    Item,
+    Quote,
+    QuoteLine,
+    ShippingMethod,
+    Terms,
+    compute,
+    shipping_method,
+)
+from app.checkout.rules.tenders import Tendered, TenderLine, limits_of, tender
+
+__all__ = [
+    "SHIPPING_METHODS",
+    "Basis",
+    "Item",
+    "Quote",
+    "QuoteLine",
+    "ShippingMethod",
+    "TenderLine",
+    "Tendered",
+    "Terms",
+    "compute",
+    "limits_of",
+    "shipping_method",
+    "tender",
+]

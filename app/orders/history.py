@@ -1,0 +1,114 @@
+"""Orders as they were priced: what recomputing and simulating start from."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, exists, func, select, tuple_
+from sqlalchemy.orm import aliased
+
+from app.kernel.database import session
+from app.orders.errors import OrderNotFound
+from app.orders.models import Order, OrderLine
+
+BATCH = 500
+ENDED = ("cancelled", "refunded")
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """As `OrderLine`; minor units and points."""
+
+    slug: str
+    brand: str
+    category: str
+    quantity: int
+    total: int
+    extras: int
+    points: int
+    points_value: int
+    card: int
+    earn_points: int
+
+
+@dataclass(frozen=True, slots=True)
+class PricedOrder:
+    """As `Order`; `priced_at` is when the rules were applied to it."""
+
+    id: uuid.UUID
+    number: str
+    tier: str
+    priced_at: datetime
+    rules_version: int
+    total: int
+    points: int
+    points_value: int
+    card_due: int
+    earn_points: int
+    lines: Sequence[PricedLine]
+
+
+_COLUMNS: tuple[Any, ...] = (
+    Order.id,
+    Order.number,
+    Order.tier,
+    func.coalesce(Order.priced_at, Order.placed_at).label("priced_at"),
+    Order.rules_version,
+    Order.total,
+    Order.points,
+    Order.points_value,
+    Order.card_due,
+    Order.earn_points,
+)
+
+
+def get_priced(number: str) -> PricedOrder:
+    """Two statements. Raises OrderNotFound."""
+    found = _read(Order.number == number, limit=1)
+    if not found:
+        raise OrderNotFound("There is no such order.")
+    return found[0][1]
+
+
+def iterate_paid(*, since: datetime) -> Iterator[PricedOrder]:
+    """Orders placed since then that were paid, oldest first, read in batches of two statements."""
+    paid = (Order.placed_at >= since) & Order.paid_at.is_not(None)
+    batch = _read(paid, limit=BATCH)
+    while batch:
+        yield from (order for _, order in batch)
+        (placed_at, last), _ = batch[-1]
+        batch = _read(paid & (tuple_(Order.placed_at, Order.id) > (placed_at, last)), limit=BATCH)
+
+
+def is_first(order_id: uuid.UUID) -> bool:
+    """The customer has paid no other order that still stands."""
+    other = aliased(Order)
+    others = exists().where(
+        other.customer_id == Order.customer_id,
+        other.id != Order.id,
+        other.paid_at.is_not(None),
+        other.status.not_in(ENDED),
+    )
+    return bool(session().scalar(select(~others).where(Order.id == order_id)))
+
+
+def _read(
+    condition: ColumnElement[bool], *, limit: int
+) -> list[tuple[tuple[datetime, uuid.UUID], PricedOrder]]:
+    ordered = select(*_COLUMNS, Order.placed_at).where(condition).order_by(Order.placed_at, Order.id)
+    rows = session().execute(ordered.limit(limit)).all()
+    lines: dict[uuid.UUID, list[PricedLine]] = {row.id: [] for row in rows}
+    columns = [getattr(OrderLine, name) for name in PricedLine.__dataclass_fields__]
+    wanted = select(OrderLine.order_id, *columns).where(OrderLine.order_id.in_(list(lines)))
+    for order_id, *parts in session().execute(wanted.order_by(OrderLine.order_id, OrderLine.position)):
+        lines[order_id].append(PricedLine(*parts))
+    return [((row.placed_at, row.id), _order(row, lines[row.id])) for row in rows]
+
+
+def _order(row: Row[*tuple[Any, ...]], lines: Sequence[PricedLine]) -> PricedOrder:
+    named = {column: getattr(row, column) for column in PricedOrder.__dataclass_fields__ if column != "lines"}
+    return PricedOrder(**named, lines=lines)

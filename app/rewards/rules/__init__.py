@@ -1,0 +1,59 @@
+"""The programme's rules as data, and what follows from them. Computes, never fetches.
+
+Points are valued at `minor_units_per_100_points`; values of points are rounded down to whole minor units and
+points that pay for an amount are rounded up, so that the programme never gives more than it says.
+"""
+
+from app.rewards.rules.earning import Bonus, Earned, EarnLine, EarnPart, EarnRule, EarnRules, earn_for
+from app.rewards.rules.lots import LotView, choose_lots
+from app.rewards.rules.programme import Rules, check_draft, lot_expiry, points_earned, rules_from
+from app.rewards.rules.scope import Scope
+from app.rewards.rules.spending import (
+    Binding,
+    Limits,
+    SpendRule,
+    SpendRules,
+    accept_points,
+    limits_for,
+    payable_with_points,
+    points_to_pay,
+    points_within,
+    refusal,
+    value_of,
+)
+from app.rewards.rules.tiers import Standing, Tier, TierRules, TierStatus, assess, status_of
+
+__all__ = [
+    "Binding",
+    "Bonus",
+    "EarnLine",
+    "EarnPart",
+    "EarnRule",
+    "EarnRules",
+    "Earned",
+    "Limits",
+    "LotView",
+    "Rules",
+    "Scope",
+    "SpendRule",
+    "SpendRules",
+    "Standing",
+    "Tier",
+    "TierRules",
+    "TierStatus",
+    "accept_points",
+    "assess",
+    "check_draft",
+    "choose_lots",
+    "earn_for",
+    "limits_for",
+    "lot_expiry",
+    "payable_with_points",
+    "points_earned",
+    "points_to_pay",
+    "points_within",
+    "refusal",
+    "rules_from",
+    "status_of",
+    "value_of",
+]
