@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from app.checkout.rules import Tendered, TenderLine, limits_of, tender
@@ -73,7 +73,7 @@ class Simulation:
     fewer_points_usable: int = 0
 
 
-def simulate(orders: Iterable[PricedOrder], *, draft: Rules, versions: dict[int, Rules]) -> Simulation:
+def simulate(orders: Iterable[PricedOrder], *, draft: Rules, versions: Mapping[int, Rules]) -> Simulation:
     """Replay `orders` through `draft`; `versions` are the rules that they were priced with.
 
     An order pays with the points it paid with, or with as many as the draft still allows. Balances, tiers and
