@@ -12,7 +12,7 @@ from sqlalchemy import Select, func, or_, select
 from app.kernel import clock
 from app.kernel.database import session
 from app.kernel.errors import NotFound
-from app.kernel.pagination import Page, decode_cursor, encode_cursor
+from app.kernel.pagination import Page, bad_cursor, decode_cursor, encode_cursor
 from app.payments.models import CardRefund, GatewayCursor, Payment, ReconciliationIssue, WebhookEvent
 from app.payments.states import OPEN, REFUND_OPEN
 
@@ -183,7 +183,10 @@ def list_issues(*, state: str | None = "open", limit: int = 100) -> Sequence[Rec
 
 
 def _after(statement: Select[Any], created_at: str, payment_id: str) -> Select[Any]:
-    moment, last = datetime.fromisoformat(created_at), uuid.UUID(payment_id)
+    try:
+        moment, last = datetime.fromisoformat(created_at), uuid.UUID(payment_id)
+    except (TypeError, ValueError):
+        raise bad_cursor() from None
     return statement.where(
         or_(Payment.created_at < moment, (Payment.created_at == moment) & (Payment.id < last))
     )

@@ -15,9 +15,32 @@ from app.accounts import service as accounts
 from app.audit.models import AuditEntry
 from app.kernel.actor import system
 from app.kernel.database import session, transaction
-from tests.web.people import PASSWORD, csrf_token, sign_in
+from tests.checkout.conftest import Shopper
+from tests.web.people import PASSWORD, Caller, csrf_token, sign_in
 
 STAFF = ("support", "approver", "catalogue_manager", "auditor", "admin")
+
+
+def hire(app: Flask, role: str) -> tuple[uuid.UUID, str]:
+    """A new person with the role, customers included: (id, e-mail)."""
+    email = f"{role}-{uuid.uuid4().hex[:10]}@example.test"
+    who: dict[str, Any] = {"actor": system("test"), "email": email, "password": PASSWORD}
+    with app.app_context(), transaction():
+        if role == "customer":
+            person = accounts.register(**who, name="Casual Customer")
+        else:
+            person = accounts.create_staff(**who, name=f"{role.title()} Chan", role=role)
+    return person.id, email
+
+
+def caller(app: Flask, role: str) -> Caller:
+    """Somebody with the role at the API."""
+    person_id, email = hire(app, role)
+    client = app.test_client()
+    answer = client.post("/api/v1/auth/tokens", json={"email": email, "password": PASSWORD})
+    assert answer.status_code == 201, answer.text
+    tokens = answer.json["data"]
+    return Caller(client, person_id, email, tokens["access_token"], tokens["refresh_token"])
 
 
 class Desk:
@@ -25,16 +48,9 @@ class Desk:
 
     def __init__(self, app: Flask, role: str) -> None:
         self.app, self.role = app, role
-        email = f"{role}-{uuid.uuid4().hex[:10]}@example.test"
-        with app.app_context(), transaction():
-            who: dict[str, Any] = {"actor": system("test"), "email": email, "password": PASSWORD}
-            if role == "customer":
-                person = accounts.register(**who, name="Casual Customer")
-            else:
-                person = accounts.create_staff(**who, name=f"{role.title()} Chan", role=role)
-        self.id, self.email = person.id, email
+        self.id, self.email = hire(app, role)
         self.client: FlaskClient = app.test_client()
-        assert sign_in(self.client, email).status_code == 302
+        assert sign_in(self.client, self.email).status_code == 302
         self.token = csrf_token(self.client, "/account/profile")
 
     def get(self, path: str) -> TestResponse:
@@ -44,14 +60,25 @@ class Desk:
         return self.client.post(path, data={"csrf_token": self.token, **form})
 
 
-def audit_rows() -> int:
-    session().rollback()
-    return session().scalar(select(func.count()).select_from(AuditEntry)) or 0
+def paid_order(
+    app: Flask, *, points: int = 1_000, price: int = 10_000, quantity: int = 2
+) -> tuple[Shopper, str]:
+    """An order paid with points and card (needs the gateway behind the app); its shopper and number."""
+    with app.app_context():
+        shopper = Shopper(app.extensions["gateway"], points=5_000, price=price, quantity=quantity)
+        placed = shopper.place(shopper.quote(points))
+    assert placed["status"] == "paid"
+    return shopper, placed["number"]
 
 
-def latest_audit() -> AuditEntry:
-    session().rollback()
-    return session().scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1)).one()
+def audit_rows(app: Flask) -> int:
+    with app.app_context():
+        return session().scalar(select(func.count()).select_from(AuditEntry)) or 0
+
+
+def latest_audit(app: Flask) -> AuditEntry:
+    with app.app_context():
+        return session().scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1)).one()
 
 
 def text_of(answer: TestResponse) -> str:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, request
 
-from app.blueprints.api_v1 import auth, cart, catalogue, checkout, docs, me, orders, rewards
+from app.blueprints.api_v1 import (
+    admin_books,
+    admin_customers,
+    admin_orders,
+    admin_rewards,
+    auth,
+    cart,
+    catalogue,
+    checkout,
+    docs,
+    me,
+    orders,
+    rewards,
+)
 from app.blueprints.api_v1.decoding import MAX_BODY
 from app.blueprints.common import envelope
 from app.extensions import csrf
@@ -17,6 +30,10 @@ PARTS: tuple[Blueprint, ...] = (
     rewards.bp,
     checkout.bp,
     orders.bp,
+    admin_customers.bp,
+    admin_orders.bp,
+    admin_rewards.bp,
+    admin_books.bp,
 )
 
 

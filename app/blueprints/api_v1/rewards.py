@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, date, datetime, time
-from typing import Annotated, Literal
+from datetime import date, datetime, time
+from typing import Literal
 
 from flask import Blueprint
-from msgspec import Meta, Struct, field
+from msgspec import Struct, field
 
 from app.blueprints.api_v1.answers import Answer, Listing, PageQuery, Points, answer, listing
 from app.blueprints.api_v1.contract import current, endpoint
-from app.kernel.errors import invalid
+from app.blueprints.api_v1.moments import Moment, instant
 from app.rewards import queries
 from app.rewards.queries import StatementRow
 from app.rewards.rules import Rules
 
 bp = Blueprint("rewards", __name__, url_prefix="/rewards")
-
-Moment = Annotated[str, Meta(max_length=40, examples=["2026-01-01", "2026-01-01T00:00:00Z"])]
 
 
 class Expiring(Struct):
@@ -135,8 +133,8 @@ def list_transactions(query: TransactionQuery) -> Answer:
     page = queries.list_transactions(
         current().id,
         kind=query.kind,
-        since=_moment("from", query.since, time.min),
-        until=_moment("to", query.until, time.max),
+        since=instant("from", query.since, time.min),
+        until=instant("to", query.until, time.max),
         cursor=query.cursor,
         limit=query.size,
         with_total=query.total,
@@ -148,18 +146,3 @@ def list_transactions(query: TransactionQuery) -> Answer:
 @endpoint("The rules in force", returns={200: RulesOut}, auth="public", cache=60)
 def show_rules() -> Answer:
     return answer(RulesOut.of(queries.rules_in_force()))
-
-
-def _moment(name: str, text: str | None, of_day: time) -> datetime | None:
-    """A day means its start for `from` and its end for `to`."""
-    if text is None:
-        return None
-    try:
-        if len(text) == len("2026-01-01"):
-            return datetime.combine(date.fromisoformat(text), of_day, tzinfo=UTC)
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise invalid(name, "NOT_A_TIME", "Give a day (2026-01-31) or an instant with its zone.") from None
-    if moment.tzinfo is None:
-        raise invalid(name, "NOT_A_TIME", "An instant needs its zone, for example 2026-01-31T00:00:00Z.")
-    return moment
