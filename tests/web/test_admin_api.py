@@ -26,6 +26,8 @@ NEEDED = {
     ("GET", "/admin/rewards/adjustments"): "rewards.read",
     ("POST", "/admin/rewards/adjustments/<uuid:adjustment_id>/approve"): "rewards.approve",
     ("POST", "/admin/rewards/adjustments/<uuid:adjustment_id>/reject"): "rewards.approve",
+    ("GET", "/admin/rewards/rules"): "rules.read",
+    ("POST", "/admin/rewards/rules"): "rules.edit",
     ("GET", "/admin/orders"): "orders.read",
     ("GET", "/admin/orders/<number>"): "orders.read",
     ("PATCH", "/admin/orders/<number>"): "orders.move",
@@ -184,6 +186,45 @@ class TestAdjustments:
         body = self.body(uuid.uuid4(), 10)
         answer = people["support"].call("POST", self.PATH, json=body, headers=key)
         assert answer.status_code == 404
+
+
+class TestRules:
+    PATH = "/admin/rewards/rules"
+
+    def test_a_version_is_added_and_the_old_one_stays(self, app: Flask, people: dict[str, Caller]) -> None:
+        before = people["auditor"].call("GET", self.PATH).json["data"]["items"]
+        rows = audit_rows(app)
+        start = "2999-01-01T00:00:00Z"
+        body = {"rules": {"min_points": 700}, "effective_from": start, "reason": "spring programme"}
+        made = people["admin"].call("POST", self.PATH, json=body)
+        assert made.status_code == 201, made.text
+        version = made.json["data"]
+        assert (version["state"], version["rules"]["min_points"], version["rules"]["step"]) == (
+            "future",
+            700,
+            100,
+        )
+        after = people["auditor"].call("GET", self.PATH).json["data"]["items"]
+        assert [one for one in after if one["version"] != version["version"]] == before
+        assert audit_rows(app) == rows + 1
+        assert latest_audit(app).reason == "spring programme"
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"rules": {"min_points": -1}},
+            {"rules": {"minimum": 5}},
+            {"effective_from": "2020-01-01T00:00:00Z"},
+            {"reason": "x"},
+        ],
+    )
+    def test_refused(self, app: Flask, people: dict[str, Caller], changes: dict[str, Any]) -> None:
+        before, rows = people["auditor"].call("GET", self.PATH).json["data"], audit_rows(app)
+        body = {"rules": {"min_points": 700}, "reason": "spring programme", **changes}
+        answer = people["admin"].call("POST", self.PATH, json=body)
+        assert answer.status_code == 422, answer.text
+        assert people["auditor"].call("GET", self.PATH).json["data"] == before
+        assert audit_rows(app) == rows
 
 
 @pytest.mark.usefixtures("peer")

@@ -9,6 +9,7 @@ from app.blueprints.api_v1 import (
     admin_customers,
     admin_orders,
     admin_rewards,
+    admin_rules,
     auth,
     cart,
     catalogue,
@@ -33,6 +34,7 @@ PARTS: tuple[Blueprint, ...] = (
     admin_customers.bp,
     admin_orders.bp,
     admin_rewards.bp,
+    admin_rules.bp,
     admin_books.bp,
 )
 

@@ -86,6 +86,7 @@ CATALOGUE: dict[str, Explained] = {
     "POINTS_BELOW_MIN": Explained(422, "Fewer points than the minimum, and not 0.", _FIX),
     "POINTS_ABOVE_MAX": Explained(422, "More points than this order takes.", _FIX),
     "POINTS_INSUFFICIENT": Explained(422, "More points than there are; 409 when they went meanwhile.", _FIX),
+    "RULES_INVALID": Explained(422, "The draft of the rules contradicts itself or has unknown rules.", _FIX),
     "RULE_BROKEN": Explained(422, "The request breaks a rule of the shop.", _FIX),
     "RATE_LIMITED": Explained(429, "Too many requests of this class.", _LATER),
     "INTERNAL_ERROR": Explained(
