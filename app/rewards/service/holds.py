@@ -9,19 +9,20 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from app.kernel import clock, ids
 from app.kernel.actor import Actor
 from app.kernel.database import session
 from app.rewards.errors import HoldNotFound, PointsInsufficient
-from app.rewards.models import PointsHold
-from app.rewards.rules import Rules, choose_lots
-from app.rewards.service.accounts import list_spendable_lots, lock_account
-from app.rewards.service.posting import Leg, Posting, post, translate
+from app.rewards.rules import Rules
+from app.rewards.service.posting import translate
 
-RESOLVE = """
+# Lock, choose, book and note in one round trip: a hot customer's row is locked for the shortest time.
+HOLD = text("SELECT points_hold(:customer, :order, :number, :points, :hold, :tx, :actor, :now, :until)")
+RESOLVE = text(
+    """
     WITH hold AS (
       UPDATE points_hold SET state = :state, resolved_at = :now
        WHERE order_id = :order_id AND state = 'active'
@@ -37,7 +38,8 @@ RESOLVE = """
        CROSS JOIN (VALUES ('held', -1), (CAST(:target AS text), 1)) AS leg(account, sign)
     )
     SELECT customer_id, tx_id, amount FROM hold
-"""
+    """
+)
 EXTEND = text(
     """
     UPDATE points_lot SET expires_at = :at
@@ -61,35 +63,26 @@ def hold(
 
     Raises PointsInsufficient with `available`: what could have been held.
     """
-    lock_account(customer_id=customer_id)
-    now = clock.now()
-    lots = list_spendable_lots(customer_id=customer_id, now=now)
-    plan = choose_lots(points, lots)
-    if plan is None:
-        available = sum(lot.available for lot in lots)
+    hold_id, now = ids.uuid7(), clock.now()
+    parameters = {
+        "customer": customer_id,
+        "order": order_id,
+        "number": order_number,
+        "points": points,
+        "hold": hold_id,
+        "tx": ids.uuid7(),
+        "actor": actor.name,
+        "now": now,
+        "until": now + timedelta(seconds=rules.hold_ttl_seconds),
+    }
+    try:
+        available = session().scalar(HOLD, parameters)
+    except IntegrityError as error:
+        raise translate(error) from error
+    if available is not None:
         raise PointsInsufficient(
-            f"You have {available:,} points available.", details={"available": available}
+            f"You have {available:,} points available.", details={"available": int(available)}
         )
-    hold_id = ids.uuid7()
-    legs = [Leg("available", -part, lot_id) for lot_id, part in plan]
-    legs += [Leg("held", part, lot_id) for lot_id, part in plan]
-    posting = Posting(
-        customer_id, "hold", f"hold:{hold_id}", "order", order_number, f"Held for order {order_number}", legs
-    )
-    tx_id = post(posting, actor=actor)
-    session().execute(
-        insert(PointsHold).values(
-            id=hold_id,
-            customer_id=customer_id,
-            order_id=order_id,
-            order_number=order_number,
-            amount=points,
-            state="active",
-            tx_id=tx_id,
-            created_at=now,
-            expires_at=now + timedelta(seconds=rules.hold_ttl_seconds),
-        )
-    )
     return hold_id
 
 
@@ -120,7 +113,7 @@ def _resolve(order_id: uuid.UUID, state: str, kind: str, target: str, descriptio
         "now": clock.now(),
     }
     try:
-        row = session().execute(text(RESOLVE), parameters).first()
+        row = session().execute(RESOLVE, parameters).first()
     except IntegrityError as error:
         raise translate(error) from error
     if row is None:
