@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from sqlalchemy import select
 
 from app.checkout import refund as refunds
 from app.checkout.refunds import settle_refund
-from app.gateways.asking import ask_refund
+from app.gateways.asking import ask_payment, ask_refund
 from app.gateways.sandbox import SandboxGateway
 from app.kernel import clock
 from app.kernel.actor import Actor, system
@@ -256,6 +257,32 @@ def test_confirmed_points_are_taken_back_and_what_is_missing_is_owed(gateway: Sa
         confirm_earning(second)
         balance = get_balance(shopper.id)
         assert (balance.available, balance.owed) == (230 - 65, 0), "later earnings pay the debt first"
+
+
+def test_points_that_are_taken_back_come_from_their_own_lot_first(gateway: SandboxGateway) -> None:
+    shopper, number = bought(gateway)
+    with clock.travel(days=31):
+        with transaction():
+            give_points(shopper.id, 300, expires_at=clock.now() + timedelta(days=5))
+        confirm_earning(number)
+        give_back(number, lines=[(sku_of(number), 1)], strategy="card_first")
+        gift, own = [lot for lot in lots_of(shopper.id) if lot.expires_at is not None]
+        assert ((gift.available, gift.taken), (own.available, own.taken)) == ((300, 0), (65, 65))
+
+
+def test_the_refund_goes_to_the_payment_that_paid(gateway: SandboxGateway) -> None:
+    """A first card said no, the second paid; then the first charges after all, and that money goes back by itself."""
+    shopper = Shopper(gateway)
+    number = shopper.place(shopper.quote(), "pm_sandbox_late_authorization_lost_webhook")["number"]
+    assert shopper.pay_again(number, "pm_card_visa")["status"] == "paid"
+    first, second = [payment.id for payment in payment_queries.list_payments_of(number)]
+    session().rollback()
+    time.sleep(0.4)
+    ask_payment(payment_id=first, gateway=gateway, actor=system("test"))
+    assert [refund.amount for refund in payment_queries.list_refunds_of(first)] == [13_000]
+    made = give_back(number)
+    assert made.card.amount == 13_000
+    assert [refund.amount for refund in payment_queries.list_refunds_of(second)] == [13_000]
 
 
 def test_returned_points_pay_for_what_is_taken_back(gateway: SandboxGateway) -> None:
