@@ -54,7 +54,7 @@ def register(app: Flask) -> None:
 
 def _tell(response: Response) -> Response:
     """X-RateLimit-* on every API answer and on every 429."""
-    if not limiter.enabled or not (is_api() or response.status_code == 429):
+    if not (is_api() or response.status_code == 429):
         return response
     limit, remaining, reset = _window()
     response.headers["X-RateLimit-Limit"] = str(limit.amount)
@@ -67,6 +67,8 @@ def _tell(response: Response) -> Response:
 
 def _window() -> tuple[RateLimitItem, int, int]:
     """(limit, requests left, seconds until it starts anew) of what was counted, else of the read budget."""
+    if not limiter.enabled:  # nothing is counted, so the whole budget is always left
+        return _READ, _READ.amount, _READ.get_expiry()
     counted = limiter.current_limit
     item, key = (counted.limit, counted.request_args) if counted else (_READ, [client_key(), "class:read"])
     try:
