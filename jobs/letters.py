@@ -13,9 +13,10 @@ from flask import current_app
 
 from app.accounts.queries import get_customer
 from app.kernel.money import Money
-from app.orders.queries import OrderView, get_order_view
+from app.orders.queries import OrderView, get_order_view, get_refund, newest_refund
 from app.payments.errors import DECLINE_SENTENCES
-from app.rewards.queries.balance import get_balance, rules_of_version
+from app.rewards.queries import get_balance, rules_of_version
+from app.rewards.queries.adjustments import get_adjustment
 
 REASONS = {
     "late_capture": "Your bank confirmed the payment only after the order had ended.",
@@ -68,22 +69,24 @@ def order_cancelled(payload: Mapping[str, Any]) -> Draft:
 
 
 def order_refunded(payload: Mapping[str, Any]) -> Draft:
-    """The newest refund. Payload, besides order_number: `taken_back` (earned points), if there are any."""
+    """Payload: order_number, and the refund_id; without it the newest refund is meant."""
     order = get_order_view(payload["order_number"])
-    last = order.refunds[-1]
-    reason = REASONS.get(last.reason, last.reason if " " in last.reason else None)
-    taken_back = int(payload.get("taken_back", 0))
-    return _about(order, points=last.points, card=last.card, reason=reason, taken_back=taken_back)
+    given = payload.get("refund_id")
+    refund = get_refund(uuid.UUID(given)) if given else newest_refund(order.id)
+    card = Money(refund.card, order.total.currency)
+    reason = REASONS.get(refund.reason, refund.reason if " " in refund.reason else None)
+    return _about(order, points=refund.points, card=card, reason=reason, taken_back=refund.clawback)
 
 
 def points_adjusted(payload: Mapping[str, Any]) -> Draft:
-    """Payload: customer_id, points (signed), reason (plain words)."""
+    """Payload: adjustment_id, customer_id. The note is for staff; the shopper gets the reason in words."""
     person = get_customer(uuid.UUID(payload["customer_id"]))
+    adjustment = get_adjustment(uuid.UUID(payload["adjustment_id"]))
     context = {
         "name": person.name,
-        "points": int(payload["points"]),
+        "points": adjustment.points,
         "balance": get_balance(person.id).available,
-        "reason": payload["reason"],
+        "reason": adjustment.reason_code.replace("_", " ").capitalize(),
         "statement_url": url("account.miles"),
     }
     return Draft(person.email, context, person.id)

@@ -118,6 +118,23 @@ def list_orders(
     return page.showing(lambda order: _view(order, lines, refunds, []))
 
 
+def get_refund(refund_id: uuid.UUID) -> OrderRefund:
+    """One refund in both tenders. Raises OrderNotFound."""
+    refund = session().get(OrderRefund, refund_id, populate_existing=True)
+    if refund is None:
+        raise OrderNotFound("There is no such refund.")
+    return refund
+
+
+def newest_refund(order_id: uuid.UUID) -> OrderRefund:
+    """Raises OrderNotFound when the order has none."""
+    statement = select(OrderRefund).where(OrderRefund.order_id == order_id)
+    refund = session().scalars(statement.order_by(OrderRefund.created_at.desc()).limit(1)).first()
+    if refund is None:
+        raise OrderNotFound("The order has no refund.")
+    return refund
+
+
 def find_number(customer_id: uuid.UUID, *, checkout_key: str) -> str | None:
     """The number of the order that a checkout became."""
     return session().scalar(
