@@ -64,7 +64,7 @@ def run(probes: Iterable[Probe], *, progress: Callable[[CheckResult], None] | No
     Call it first in a transaction of its own. It may take minutes: the statement timeout is lifted in it.
     """
     started, at = time.monotonic(), clock.now()
-    session().connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    begin_snapshot()
     for setting in ("TRANSACTION READ ONLY", "LOCAL statement_timeout = 0", f"LOCAL work_mem = '{WORK_MEM}'"):
         session().execute(text(f"SET {setting}"))
     session().execute(text("SET LOCAL timezone = 'UTC'"))  # the audit hash covers its own time as text
@@ -75,6 +75,13 @@ def run(probes: Iterable[Probe], *, progress: Callable[[CheckResult], None] | No
             if progress is not None:
                 progress(result)
     return Verification(at, time.monotonic() - started, tuple(results))
+
+
+def begin_snapshot() -> None:
+    """Everything that this transaction reads is of one instant. Raises RuntimeError when it has read already."""
+    if session().in_transaction():
+        raise RuntimeError("a snapshot begins a transaction: nothing may have been read in it before")
+    session().connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
 def _run(probe: Probe) -> Sequence[CheckResult]:

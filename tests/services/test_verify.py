@@ -32,6 +32,7 @@ pytestmark = pytest.mark.usefixtures("app_context")
 
 
 def found() -> dict[str, int]:
+    session().rollback()
     with transaction():
         report = verification.run(PROBES)
     return {check.name: check.found for check in report.differences}

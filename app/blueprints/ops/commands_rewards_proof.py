@@ -16,7 +16,7 @@ from app.audit.verification import CheckResult, Verification
 from app.blueprints.ops.commands_rewards import group
 from app.checkout.verification import SHOP
 from app.kernel.actor import system
-from app.kernel.database import transaction
+from app.kernel.database import end_reading, transaction
 from app.rewards import certificate
 from app.rewards.queries import rules_in_force
 from app.rewards.service import expiry
@@ -76,8 +76,10 @@ def seal_command() -> None:
 @click.argument("customer")
 def prove_command(customer: str) -> None:
     """Print the balance certificate of CUSTOMER (e-mail address or id) as JSON."""
+    customer_id = _customer(customer)
+    end_reading()
     with transaction():
-        document = prove(customer_id=_customer(customer))
+        document = prove(customer_id=customer_id)
     click.echo(json.dumps(document, indent=1, ensure_ascii=False))
 
 

@@ -109,8 +109,9 @@ def refuse_self(actor: Actor, *people: uuid.UUID) -> None:
 
 
 def refuse_below_zero(wish: Wish) -> None:
-    """Raises BelowZero when the customer could not spend now what `wish` takes."""
-    if wish.points < 0:
+    """Raises BelowZero when the customer could not spend now what `wish` takes. An undo may take from a debt that
+    was paid, so only booking it can tell."""
+    if wish.points < 0 and wish.reversal_of is None:
         available = get_spendable(wish.customer_id)
         if available + wish.points < 0:
             raise _below_zero(available)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, select, text
 
+from app.audit.verification import begin_snapshot
 from app.kernel import clock
 from app.kernel.database import session
 from app.kernel.errors import NotFound
@@ -31,7 +32,7 @@ def prove(*, customer_id: uuid.UUID) -> dict[str, Any]:
 
     Raises NotFound for a customer who never had points.
     """
-    session().connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    begin_snapshot()
     session().execute(text("SET LOCAL statement_timeout = '5min'"))
     account = session().get(PointsAccount, customer_id, populate_existing=True)
     if account is None:

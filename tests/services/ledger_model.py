@@ -1,0 +1,125 @@
+"""What the points ledger should do, in a page of plain Python: no database, no clock, no shared code.
+
+The state machine of test_rewards_machine.py plays every verb on both and compares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+GRACE = timedelta(days=14)
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(eq=False)
+class Lot:
+    left: int
+    expires: datetime | None
+    since: datetime | None = None
+
+    def alive(self, now: datetime) -> bool:
+        return (self.expires is None or self.expires > now) and (self.since is None or self.since <= now)
+
+    def live_at_least(self, until: datetime) -> None:
+        if self.expires is not None and self.expires < until:
+            self.expires = until
+
+
+Plan = list[tuple[Lot, int]]
+
+
+@dataclass
+class Booked:
+    """An adjustment that was applied: what it paid of a debt, and from or into which lots it went."""
+
+    points: int
+    debt: int = 0
+    own: Lot | None = None
+    plan: Plan = field(default_factory=list)
+
+
+@dataclass
+class Member:
+    lots: list[Lot] = field(default_factory=list)
+    held: int = 0
+    pending: int = 0
+    owed: int = 0
+
+    @property
+    def available(self) -> int:
+        return sum(lot.left for lot in self.lots)
+
+    def spendable(self, now: datetime) -> int:
+        return sum(lot.left for lot in self.lots if lot.alive(now))
+
+    def take(self, points: int, now: datetime, *, own: Lot | None = None) -> Plan | None:
+        """Soonest expiry first, `own` before all; None when there are too few."""
+        if points > self.spendable(now):
+            return None
+        plan: Plan = []
+        alive = [lot for lot in self.lots if lot.left and lot.alive(now)]
+        for lot in sorted(alive, key=lambda lot: (lot is not own, lot.expires is None, lot.expires or now)):
+            part = min(points, lot.left)
+            if part:
+                lot.left -= part
+                points -= part
+                plan.append((lot, part))
+        return plan
+
+    def receive(self, points: int, expires: datetime | None) -> tuple[int, Lot | None]:
+        """A debt is paid first; (what it took, the lot of the rest)."""
+        paid = min(self.owed, points)
+        self.owed -= paid
+        lot = Lot(points - paid, expires) if points > paid else None
+        if lot:
+            self.lots.append(lot)
+        return paid, lot
+
+    def give_back(self, plan: Plan, now: datetime) -> None:
+        for lot, part in plan:
+            lot.live_at_least(now + GRACE)
+            lot.left += part
+
+    def adjust(self, points: int, expires: datetime | None, now: datetime) -> Booked | None:
+        if points > 0:
+            paid, lot = self.receive(points, expires)
+            return Booked(points, paid, lot)
+        plan = self.take(-points, now)
+        return None if plan is None else Booked(points, plan=plan)
+
+    def undo(self, booked: Booked, now: datetime) -> bool:
+        if booked.points < 0:
+            self.give_back(booked.plan, now)
+            return True
+        if self.take(booked.points - booked.debt, now, own=booked.own) is None:
+            return False
+        self.owed += booked.debt
+        return True
+
+    def take_back(self, points: int, now: datetime, *, own: Lot | None) -> None:
+        found = min(points, self.spendable(now))
+        self.take(found, now, own=own)
+        self.owed += points - found
+
+    def return_spent(self, spent: Plan, points: int, now: datetime) -> Plan:
+        """Latest expiry first, into the lots they came from, or a new one when those have expired; what is left."""
+        left: Plan = []
+        for lot, part in sorted(spent, key=lambda item: item[0].expires or NEVER, reverse=True):
+            back = min(points, part)
+            points -= back
+            if back and (lot.expires is None or lot.expires > now):
+                self.give_back([(lot, back)], now)
+            elif back:
+                self.lots.append(Lot(back, now + GRACE))
+            if part > back:
+                left.append((lot, part - back))
+        return left
+
+    def expire(self, now: datetime) -> int:
+        """Every lot that is due is empty afterwards; how many points that were."""
+        due = [lot for lot in self.lots if lot.left and lot.expires is not None and lot.expires <= now]
+        points = sum(lot.left for lot in due)
+        for lot in due:
+            lot.left = 0
+        return points
