@@ -38,7 +38,7 @@ class Adjustments(StaffList):
             lambda row: link(moment(row.created_at), "admin_adjustments.show", adjustment_id=row.id),
             PointsAdjustment.id,
         ),
-        "points": Column("Points", lambda row: signed(row.points), PointsAdjustment.points, is_number=True),
+        "points": Column("{points}", lambda row: signed(row.points), PointsAdjustment.points, is_number=True),
         "email": Column("Customer", lambda row: row.email),
         "reason": Column("Reason", lambda row: words(row.reason_code)),
         "state": Column("State", lambda row: badge(row.state)),

@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import or_
 
+from app.accounts.models import Customer
 from app.accounts.queries import find_customer, find_customer_by_email
 from app.audit import reading
 from app.audit.models import AuditEntry
 from app.audit.reading import Wanted
 from app.blueprints.backoffice.access import page
-from app.blueprints.backoffice.cells import NOTHING, differences, link, moment
+from app.blueprints.backoffice.cells import NOTHING, differences, link, moment, words
 from app.blueprints.backoffice.filters import Rows, days
 from app.blueprints.backoffice.lists import Column, StaffList
 
@@ -58,7 +59,8 @@ class AuditLog(StaffList):
     )
 
     def statement(self) -> Rows:
-        return reading.matching(Wanted())
+        entries = reading.matching(Wanted()).add_columns(Customer.name.label("person"))
+        return entries.outerjoin(Customer, Customer.id == AuditEntry.actor_id)
 
     def search(self, statement: Rows, term: str) -> Rows:
         return statement.where(or_(AuditEntry.request_id == term, AuditEntry.target_id == term))
@@ -76,7 +78,9 @@ class AuditLog(StaffList):
 
 
 def _who(row: Any) -> str:
-    return f"{row.actor_role or row.actor_kind} {str(row.actor_id)[-8:]}" if row.actor_id else row.actor_name
+    return (
+        f"{row.person}, {words(row.actor_role or row.actor_kind).lower()}" if row.person else row.actor_name
+    )
 
 
 def _same_request(entry: reading.Entry) -> list[reading.Entry]:

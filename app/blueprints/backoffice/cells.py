@@ -11,7 +11,7 @@ from flask import url_for
 from markupsafe import Markup
 
 from app.kernel.clock import now
-from app.kernel.money import Money, display_amount
+from app.kernel.money import display_amount
 
 Cell = Callable[[Any], Any]
 NOTHING = "–"
@@ -42,6 +42,12 @@ def badge(state: str) -> Markup:
 
 def link(text: Any, endpoint: str, **values: Any) -> Markup:
     return Markup('<a href="{}">{}</a>').format(url_for(endpoint, **values), text)
+
+
+def order_link(number: str) -> Markup:
+    """Never broken in the middle of the number."""
+    url = url_for("admin_orders.show", number=number)
+    return Markup('<a class="order-number" href="{}">{}</a>').format(url, number)
 
 
 def amount(value: int | None, currency: str) -> str:
@@ -76,14 +82,6 @@ def ago(value: datetime | None) -> str:
     return f"{max(0, seconds)} s"
 
 
-def tender(order: Any) -> str:
-    """How an order is paid: `6,000 miles + HK$64.50`; needs `points`, `card_due` and `currency`."""
-    card = display_amount(order.card_due, order.currency)
-    if not order.points:
-        return card
-    return f"{order.points:,} + {card}" if order.card_due else f"{order.points:,}"
-
-
 def plain(value: Any) -> str:
     """A value out of JSON, as text."""
     if value is None:
@@ -106,7 +104,3 @@ def differences(before: dict[str, Any] | None, after: dict[str, Any] | None) -> 
         }
         for name in names
     ]
-
-
-def money(value: Money) -> str:
-    return value.display

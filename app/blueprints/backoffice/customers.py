@@ -34,7 +34,7 @@ class Customers(StaffList):
         "email": Column("E-mail", lambda row: row.email),
         "role": Column("Role", lambda row: words(row.role)),
         "is_active": Column("Account", lambda row: badge("active" if row.is_active else "deactivated")),
-        "available": Column("Points", lambda row: points(row.available), is_number=True),
+        "available": Column("{points}", lambda row: points(row.available), is_number=True),
         "created_at": Column("Since (UTC)", lambda row: moment(row.created_at), Customer.id),
     }
     order_by = (Customer.id.desc(),)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import request
+from flask import current_app, request
 from flask_admin.model import BaseModelView
 from flask_admin.model.base import ViewArgs
 from sqlalchemy import literal
@@ -26,7 +26,8 @@ MAX_TERM = 200
 
 @dataclass(frozen=True)
 class Column:
-    """`cell` turns a row into what is shown; `sort` is the column that the heading sorts by."""
+    """`cell` turns a row into what is shown; `sort` is the column that the heading sorts by. `{points}` in the
+    label stands for what the shop calls its unit."""
 
     label: str
     cell: Cell
@@ -93,6 +94,10 @@ class StaffList(Guarded, BaseModelView):
             statement.order_by(*self._order(sort_column, sort_desc)).limit(size).offset(start)
         )
         return count, rows.all()
+
+    def heading(self, name: str) -> str:
+        unit: str = current_app.config["POINTS_NAME"].capitalize()
+        return self.columns[name].label.format(points=unit)
 
     def filled(self) -> dict[str, str]:
         """The filters of this request that are not empty."""

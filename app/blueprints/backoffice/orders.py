@@ -6,7 +6,7 @@ from typing import Any
 
 from app.blueprints.backoffice.access import action, page, reader_may
 from app.blueprints.backoffice.acting import NOTHING_TRIED, Answer, Attempt, perform, typed
-from app.blueprints.backoffice.cells import amount, badge, link, moment, points, words
+from app.blueprints.backoffice.cells import amount, badge, moment, order_link, points, words
 from app.blueprints.backoffice.filters import Choice, Rows, days
 from app.blueprints.backoffice.history import history_of
 from app.blueprints.backoffice.lists import Column, StaffList
@@ -24,11 +24,11 @@ class Orders(StaffList):
     hint = "Order number or e-mail"
     empty = "No orders match. Take a filter away, or look for the customer instead."
     columns = {
-        "number": Column("Order", lambda row: link(row.number, "admin_orders.show", number=row.number)),
+        "number": Column("Order", lambda row: order_link(row.number)),
         "placed_at": Column("Placed (UTC)", lambda row: moment(row.placed_at), Order.placed_at),
         "status": Column("Status", lambda row: badge(row.status)),
         "email": Column("Customer", lambda row: row.email),
-        "points": Column("Points", lambda row: points(row.points), Order.points, is_number=True),
+        "points": Column("{points}", lambda row: points(row.points), Order.points, is_number=True),
         "card": Column(
             "Card", lambda row: amount(row.card_due, row.currency), Order.card_due, is_number=True
         ),
