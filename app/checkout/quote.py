@@ -12,12 +12,22 @@ from sqlalchemy import insert
 from app.checkout import queries
 from app.checkout.errors import CartEmpty
 from app.checkout.models import QuoteRow
-from app.checkout.rules import Basis, Item, Quote, Terms, compute, shipping_method
+from app.checkout.rules import (
+    Basis,
+    Item,
+    Quote,
+    Terms,
+    compute,
+    cost_items,
+    limits_of,
+    shipping_method,
+)
 from app.inventory.errors import StockInsufficient
 from app.kernel import clock, ids
 from app.kernel.database import session
 from app.kernel.errors import invalid
 from app.rewards.queries import get_spending_power, rules_in_force
+from app.rewards.rules import Limits, Rules
 
 
 def make(
@@ -89,6 +99,26 @@ def read_basis(
         terms=terms,
         tier=power.tier,
         spent_today=power.spent_today,
+    )
+
+
+def limits_of_cart(
+    *, customer_id: uuid.UUID, delivery: int, card_minimum: int, rules: Rules
+) -> Limits | None:
+    """How many points could pay for the cart with `delivery` minor units on top, before an address is known.
+
+    None when the cart is empty. Three statements.
+    """
+    cart = queries.find_cart(customer_id)
+    if cart is None or not cart.items:
+        return None
+    power = get_spending_power(customer_id, with_day=rules.spend.max_points_per_day is not None)
+    return limits_of(
+        cost_items(cart.items, delivery),
+        available=power.spendable,
+        spent_today=power.spent_today,
+        card_minimum=card_minimum,
+        rules=rules,
     )
 
 

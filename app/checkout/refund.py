@@ -96,7 +96,7 @@ def refund(
         moving.move(order=order, to="refunded", event="refunded", text=text, actor=actor)
     else:
         story.tell(order_id=order.id, event="refund", text=text, actor=actor)
-    payload = {"order_number": number, "refund_id": str(made.id)}
+    payload = {"order_number": number, "refund_id": str(made.id), "taken_back": made.clawback}
     add(
         Job("mail.order_refunded", f"mail:order_refunded:{made.id}", payload, queue=MAIL_QUEUE),
         request_id=actor.request_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from app.audit.models import AuditEntry
+from app.catalogue.queries.products import summaries_by_slug
 from app.checkout import cancelling, replay
 from app.checkout import refund as refunds
 from app.checkout.errors import QuoteStale
+from app.checkout.quote import limits_of_cart
+from app.checkout.rules import earned_all_by_card
 from app.gateways.sandbox import SandboxGateway
 from app.kernel import clock
 from app.kernel.actor import system
@@ -36,7 +40,7 @@ from app.rewards.queries import (
     rules_in_force,
     rules_of_version,
 )
-from app.rewards.rules import Rules
+from app.rewards.rules import Rules, earned_by_card
 from app.rewards.service import bonuses, earning, rules_versions, tiers
 from jobs.handlers.earnings import confirm_due, reassess_tiers
 from tests.checkout.conftest import Shopper
@@ -427,3 +431,42 @@ def test_every_order_of_these_tests_recomputes_from_its_own_version(app: Flask) 
         session().execute(update(Order).values(earn_points=Order.earn_points + 1))
     result = app.test_cli_runner().invoke(args=["rewards", "recompute", "--since", "400d"])
     assert result.exit_code == 1
+
+
+def test_joining_by_page_or_api_gives_the_sign_up_bonus(app: Flask) -> None:
+    publish(BONUSES)
+    person = {
+        "email": f"{uuid.uuid4().hex}@example.test",
+        "password": "correct-horse-battery",
+        "name": "New Person",
+    }
+    answer = app.test_client().post("/api/v1/auth/register", json=person)
+    assert answer.status_code == 201, answer.json
+    assert get_balance(uuid.UUID(answer.json["data"]["customer"]["id"])).available == 300
+
+
+def test_products_and_the_pay_page_say_what_the_rules_give(gateway: SandboxGateway) -> None:
+    rules = publish(campaign(categories=["test-things"]))
+    shopper = Shopper(gateway, points=5_000)
+    agreed = shopper.quote(500)
+    assert (agreed.earn_points, earned_all_by_card(agreed, rules)) == (160, 260)
+    (found,) = summaries_by_slug([agreed.lines[0].slug])
+    session().rollback()
+    shown = earned_by_card(
+        slug=found.slug,
+        brand=found.brand.slug,
+        category=found.category_path,
+        price=found.price,
+        at=clock.now(),
+        rules=rules,
+    )
+    assert shown == 200
+
+
+def test_the_cart_knows_what_points_may_not_pay(gateway: SandboxGateway) -> None:
+    publish({"spend": {"limits": [{"name": "never", "categories": ["test-things"], "max_percent": 20}]}})
+    shopper = Shopper(gateway, points=50_000, quantity=5)
+    limits = limits_of_cart(customer_id=shopper.id, delivery=3_000, card_minimum=400, rules=rules_in_force())
+    assert limits is not None
+    assert (limits.max, limits.bound_by) == (1_000, "excluded_items")
+    assert limits == shopper.quote("max").limits

@@ -13,6 +13,7 @@ from app.blueprints.account.forms import RegisterForm, SignInForm
 from app.blueprints.common import limits, sessions
 from app.blueprints.common.actors import actor_from_request
 from app.blueprints.common.forms import show_refusal
+from app.blueprints.common.joining import join
 from app.blueprints.common.redirects import safe_next
 from app.kernel.database import transaction
 from app.kernel.errors import Conflict, RuleBroken, Unauthenticated
@@ -28,7 +29,7 @@ def register() -> Answer:
         return _register_page(form, 422 if form.is_submitted() else 200)
     try:
         with transaction():
-            person = accounts.register(
+            person = join(
                 actor=actor_from_request(),
                 email=form.email.data,
                 password=form.password.data,

@@ -16,6 +16,7 @@ from app.blueprints.api_v1.answers import Answer, answer
 from app.blueprints.api_v1.contract import endpoint
 from app.blueprints.api_v1.me import Customer
 from app.blueprints.common.actors import actor_from_request
+from app.blueprints.common.joining import join
 from app.kernel.database import transaction
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
@@ -69,7 +70,7 @@ class Registered(Struct):
 )
 def register(body: RegisterBody) -> Answer:
     with transaction():
-        person = accounts.register(
+        person = join(
             actor=actor_from_request(), email=body.email, password=body.password, name=body.name
         )
         tokens = _issue(person)

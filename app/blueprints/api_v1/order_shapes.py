@@ -170,7 +170,7 @@ class Limits(Struct):
     min: Points
     max: Points
     step: Points
-    bound_by: Literal["balance", "share", "order_cap", "excluded_items", "card_minimum"]
+    bound_by: Literal["balance", "share", "order_cap", "excluded_items", "card_minimum", "daily_cap"]
 
 
 class QuoteOut(Struct):

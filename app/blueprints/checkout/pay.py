@@ -18,6 +18,7 @@ from app.blueprints.checkout.placing import Refused
 from app.blueprints.checkout.quoting import Quoted
 from app.blueprints.checkout.shapes import Change, QuoteView
 from app.blueprints.common.points import points_of
+from app.checkout.rules import earned_all_by_card
 from app.kernel.errors import ShopError
 from app.kernel.money import Money
 from app.rewards import rules
@@ -111,7 +112,7 @@ def _page(
         account=points_of(current_user.person.id),
         rules=version,
         value_per_1000=Money(rules.value_of(1000, version), quote.currency),
-        earn_all_by_card=rules.points_earned(quote.total, version),
+        earn_all_by_card=earned_all_by_card(quote, version),
         address=quote.address,
         shipping_method=next(one for one in shipping_views() if one.code == quote.shipping_method),
         miles_value=quoted.typed,

@@ -9,9 +9,10 @@ from flask import g
 
 from app.catalogue.queries.detail import Detail, VariantView
 from app.catalogue.queries.products import Image, Named, Summary
+from app.kernel import clock
 from app.kernel.money import Money
 from app.rewards.queries import rules_in_force
-from app.rewards.rules import Rules, points_earned, points_to_pay, value_of
+from app.rewards.rules import Rules, earned_by_card, points_to_pay, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,14 @@ def show(product: Summary) -> ShownProduct:
         # A comparison that is not higher is no reduction, whatever the file says.
         compare_at_price=Money(before, product.currency) if before and before > product.price else None,
         points_price=points_to_pay(product.price, rules),
-        earn_points=points_earned(product.price, rules),
+        earn_points=earned_by_card(
+            slug=product.slug,
+            brand=product.brand.slug,
+            category=product.category_path,
+            price=product.price,
+            at=clock.now(),
+            rules=rules,
+        ),
         availability=product.availability,
         image=product.image,
         mix=_mix(price, rules),

@@ -18,12 +18,13 @@ from app.cart import service
 from app.cart.rules import CartView, Line
 from app.catalogue.queries.detail import find_slug
 from app.catalogue.queries.products import Image, summaries_by_slug
+from app.checkout.quote import limits_of_cart
 from app.checkout.rules import SHIPPING_METHODS
 from app.kernel.database import run_atomically
 from app.kernel.errors import Conflict, RuleBroken, ShopError, invalid
 from app.kernel.money import Money
 from app.rewards.queries import get_spendable
-from app.rewards.rules import limits_for, value_of
+from app.rewards.rules import Limits, Rules, SpendRules, limits_for, value_of
 
 REMOVED = "removed"
 
@@ -117,19 +118,29 @@ def _line(line: Line) -> SimpleNamespace:
     return SimpleNamespace(**fields, image=image)
 
 
+def _limits(view: CartView, delivery: Money, rules: Rules) -> Limits | None:
+    """Rules that limit what may be paid with points need every line's category; most have none."""
+    customer_id, card_minimum = current_user.person.id, current_app.config["CARD_MINIMUM"]
+    if rules.spend != SpendRules():
+        return limits_of_cart(
+            customer_id=customer_id, delivery=delivery.amount, card_minimum=card_minimum, rules=rules
+        )
+    total = view.items_total.amount + delivery.amount
+    return limits_for(
+        total=total,
+        eligible=total,
+        available=get_spendable(customer_id),
+        card_minimum=card_minimum,
+        rules=rules,
+    )
+
+
 def _preview(view: CartView, delivery: Money) -> SimpleNamespace | None:
     """The most points that this order could take, as the checkout will say."""
     if not current_user.is_authenticated or not view.lines:
         return None
     rules = current_rules()
-    total = view.items_total.amount + delivery.amount
-    limits = limits_for(
-        total=total,
-        eligible=total,
-        available=get_spendable(current_user.person.id),
-        card_minimum=current_app.config["CARD_MINIMUM"],
-        rules=rules,
-    )
-    if limits.max == 0:
+    limits = _limits(view, delivery, rules)
+    if limits is None or limits.max == 0:
         return None
     return SimpleNamespace(usable=limits.max, value=Money(value_of(limits.max, rules), rules.currency))

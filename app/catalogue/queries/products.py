@@ -44,6 +44,7 @@ class Summary:
     currency: str
     availability: str
     image: Image | None
+    category_path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def summary_of(row: Any) -> Summary:
         currency=row.currency,
         availability=row.availability,
         image=Image(row.image_url, row.image_alt or row.name) if row.image_url else None,
+        category_path=row.category_path,
     )
 
 
@@ -132,6 +134,7 @@ def _summaries(key: Any) -> Any:
             Brand.name.label("brand_name"),
             Category.slug.label("category_slug"),
             Category.name.label("category_name"),
+            Category.path.label("category_path"),
             Product.price,
             Product.compare_at_price,
             Product.currency,

@@ -9,6 +9,8 @@ from app.checkout.rules.quoting import (
     ShippingMethod,
     Terms,
     compute,
+    cost_items,
+    earned_all_by_card,
     shipping_method,
 )
 from app.checkout.rules.tenders import Tendered, TenderLine, limits_of, tender
@@ -24,6 +26,8 @@ __all__ = [
     "Tendered",
     "Terms",
     "compute",
+    "cost_items",
+    "earned_all_by_card",
     "limits_of",
     "shipping_method",
     "tender",

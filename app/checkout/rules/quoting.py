@@ -154,7 +154,7 @@ def compute(
     basis: Basis, wanted: int | Literal["max"], *, quote_id: uuid.UUID, now: datetime, expires_at: datetime
 ) -> Quote:
     """The quote for `wanted` points, priced at `now`. Raises what `accept_points` raises."""
-    lines = cost_lines(basis)
+    lines = cost_items(basis.items, basis.shipping.price)
     limits = limits_of(
         lines,
         available=basis.available,
@@ -196,13 +196,22 @@ def compute(
     )
 
 
-def cost_lines(basis: Basis) -> list[TenderLine]:
-    """The cart's lines as they cost today, delivery shared; not paid yet."""
-    totals = [item.unit_price * item.quantity for item in basis.items]
-    shares = share_delivery(basis.shipping.price, totals)
+def earned_all_by_card(quote: Quote, rules: Rules) -> int:
+    """What the quote's order would earn if no points paid for it; `rules` of its version."""
+    lines = [
+        TenderLine(line.slug, line.brand, line.category, line.quantity, line.total, line.extras)
+        for line in quote.lines
+    ]
+    return tender(lines, points=0, tier=quote.tier, at=quote.created_at, rules=rules).earned.points
+
+
+def cost_items(items: Sequence[Item], delivery: int) -> list[TenderLine]:
+    """The cart's lines as they cost today, `delivery` (minor units) shared; not paid yet."""
+    totals = [item.unit_price * item.quantity for item in items]
+    shares = share_delivery(delivery, totals)
     return [
         TenderLine(item.slug, item.brand, item.category, item.quantity, total, extras)
-        for item, total, extras in zip(basis.items, totals, shares, strict=True)
+        for item, total, extras in zip(items, totals, shares, strict=True)
     ]
 
 

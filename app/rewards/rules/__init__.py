@@ -4,7 +4,16 @@ Points are valued at `minor_units_per_100_points`; values of points are rounded 
 points that pay for an amount are rounded up, so that the programme never gives more than it says.
 """
 
-from app.rewards.rules.earning import Bonus, Earned, EarnLine, EarnPart, EarnRule, EarnRules, earn_for
+from app.rewards.rules.earning import (
+    Bonus,
+    Earned,
+    EarnLine,
+    EarnPart,
+    EarnRule,
+    EarnRules,
+    earn_for,
+    earned_by_card,
+)
 from app.rewards.rules.lots import LotView, choose_lots
 from app.rewards.rules.programme import Rules, check_draft, lot_expiry, points_earned, rules_from
 from app.rewards.rules.scope import Scope
@@ -46,6 +55,7 @@ __all__ = [
     "check_draft",
     "choose_lots",
     "earn_for",
+    "earned_by_card",
     "limits_for",
     "lot_expiry",
     "payable_with_points",

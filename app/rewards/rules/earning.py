@@ -148,6 +148,31 @@ def earn_for(lines: Sequence[EarnLine], *, tier: str, at: datetime, rules: Rules
     return Earned(points, _split(points, per_line), _parts(points, shares, rules.earn.rounding))
 
 
+@dataclass(frozen=True, slots=True)
+class _Single:
+    """One unit of something, paid by card, without delivery."""
+
+    slug: str
+    brand: str
+    category: str
+    total: int
+    quantity: int = 1
+    extras: int = 0
+    points_value: int = 0
+
+    @property
+    def card(self) -> int:
+        return self.total
+
+
+def earned_by_card(
+    *, slug: str, brand: str, category: str, price: int, at: datetime, rules: Rules, tier: str = ""
+) -> int:
+    """Points that one unit at `price` (minor units), alone and paid by card, earns; no `tier`: the lowest."""
+    line = _Single(slug, brand, category, price)
+    return earn_for([line], tier=rules.tiers.find(tier).code, at=at, rules=rules).points
+
+
 def _shares(
     index: int, lines: Sequence[EarnLine], rules_now: Sequence[EarnRule], tier: str, rules: Rules
 ) -> list[_Share]:
