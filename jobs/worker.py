@@ -1,6 +1,6 @@
 """`python -m jobs.worker`: one child process a queue, kept alive. `python -m jobs.worker QUEUE`: that one alone.
 
-Jobs run in the worker's own process (RQ's SimpleWorker): a fork a job costs three times as much here, and would
+Jobs run in the worker's own process (RQ's SimpleWorker): a fork for each was five times slower or worse, and would
 share open database and gateway connections. What a killed worker had begun is due again when its successor starts.
 """
 
