@@ -319,6 +319,18 @@ def test_a_refused_card_refund_is_stuck_and_a_later_one_ends_it(gateway: Sandbox
     assert ([refund.state for refund in view.refunds], view.status) == (["done"], "refunded")
 
 
+def test_an_order_is_refunded_when_the_last_of_its_money_has_arrived(gateway: SandboxGateway) -> None:
+    _, number = bought(gateway)
+    give_back(number, lines=[(sku_of(number), 1)])
+    give_back(number, key="k2")
+    first, second = [row.id for row in card_refunds_of(number)]
+    session().rollback()
+    for one, status in ((second, "paid"), (first, "refunded")):
+        ask_refund(refund_id=one, gateway=gateway, actor=system("test"))
+        assert get_order_view(number).status == status
+        session().rollback()
+
+
 def test_shipped_orders_can_be_refunded(gateway: SandboxGateway) -> None:
     _, number = bought(gateway)
     for status in ("packed", "shipped", "delivered"):
