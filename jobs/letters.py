@@ -92,6 +92,20 @@ def points_adjusted(payload: Mapping[str, Any]) -> Draft:
     return Draft(person.email, context, person.id)
 
 
+def points_expiring(payload: Mapping[str, Any]) -> Draft:
+    """Payload: customer_id, points, days, expires_on (ISO date)."""
+    person = get_customer(uuid.UUID(payload["customer_id"]))
+    context = {
+        "name": person.name,
+        "points": payload["points"],
+        "days": payload["days"],
+        "expires_on": date.fromisoformat(payload["expires_on"]),
+        "balance": get_balance(person.id).available,
+        "statement_url": url("account.miles"),
+    }
+    return Draft(person.email, context, person.id)
+
+
 def staff_alert(payload: Mapping[str, Any]) -> Draft:
     """Payload: subject (a word or a title), text; whatever else is in it is listed."""
     shown = {name: value for name, value in payload.items() if name not in ("subject", "text")}
@@ -138,5 +152,6 @@ DRAFTS: dict[str, Callable[[Mapping[str, Any]], Draft]] = {
     "order_cancelled": order_cancelled,
     "order_refunded": order_refunded,
     "points_adjusted": points_adjusted,
+    "points_expiring": points_expiring,
     "staff_alert": staff_alert,
 }

@@ -16,6 +16,7 @@ MESSAGES = (
     "order_cancelled",
     "order_refunded",
     "points_adjusted",
+    "points_expiring",
     "staff_alert",
 )
 
