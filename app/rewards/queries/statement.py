@@ -39,6 +39,19 @@ class StatementRow:
     created_at: datetime
 
 
+COLUMNS = (
+    PointsChain.seq,
+    PointsChain.delta,
+    (PointsChain.available_after + PointsChain.held_after).label("after"),
+    PointsTx.id,
+    PointsTx.kind,
+    PointsTx.description,
+    PointsTx.ref_type,
+    PointsTx.ref_id,
+    PointsTx.created_at,
+)
+
+
 def list_transactions(
     customer_id: uuid.UUID,
     *,
@@ -53,10 +66,7 @@ def list_transactions(
     filters = {"customer": str(customer_id), "kind": kind, "since": since, "until": until}
     chain = PointsChain
     statement = (
-        select(
-            chain.seq, chain.delta, (chain.available_after + chain.held_after).label("after"),
-            PointsTx.id, PointsTx.kind, PointsTx.description, PointsTx.ref_type, PointsTx.ref_id, PointsTx.created_at,
-        )
+        select(*COLUMNS)
         .join(PointsTx, PointsTx.id == chain.tx_id)
         .where(chain.customer_id == customer_id, chain.delta != 0)
     )  # fmt: skip
@@ -83,10 +93,11 @@ def list_transactions(
         first=cursor is None,
         total=total,
     )
-    return page.showing(_statement_row)
+    return page.showing(statement_row)
 
 
-def _statement_row(row: Any) -> StatementRow:
+def statement_row(row: Any) -> StatementRow:
+    """A row of `COLUMNS` as it is shown."""
     order_number = row.ref_id if row.ref_type == "order" else None
     kind = STATEMENT_KINDS.get(row.kind, row.kind)
     return StatementRow(row.id, kind, row.delta, row.after, row.description, order_number, row.created_at)
