@@ -54,11 +54,13 @@ def miles() -> str | tuple[str, int]:
     filters = Filters(asked.get("kind", ""), asked.get("from", "").strip(), asked.get("to", "").strip())
     page = _rows(filters)
     account = points_of(current_user.person.id)
-    worth = rules.value_of(account.available, queries.rules_in_force())
+    in_force = queries.rules_in_force()
+    worth = rules.value_of(account.available, in_force)
     shown = {"kind": filters.kind, "from": filters.since, "to": filters.until}
     html = render_template(
         "pages/account/miles.html",
         account=account,
+        tier=queries.get_tier_status(current_user.person.id, rules=in_force.tiers),
         balance_value=Money(worth, current_app.config["CURRENCY"]),
         transactions=page.items,
         filters=shown,

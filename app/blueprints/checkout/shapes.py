@@ -8,16 +8,26 @@ from typing import Any
 
 from flask import current_app
 
+from app.checkout.refund import promise
 from app.checkout.rules import Quote
 from app.kernel.money import Money
 from app.rewards.rules import Limits
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    points: int
+    card: Money
+
+
+@dataclass(frozen=True, slots=True)
 class LineView:
+    """`back`: what returning one of these would give back."""
+
     name: str
     quantity: int
     line_total: Money
+    back: Promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,10 @@ class QuoteView:
 
         return cls(
             id=quote.id,
-            lines=[LineView(line.name, line.quantity, money(line.total)) for line in quote.lines],
+            lines=[
+                LineView(line.name, line.quantity, money(line.total), _promise(quote, line.sku))
+                for line in quote.lines
+            ],
             items_total=money(quote.items_total),
             shipping=money(quote.shipping),
             tax=money(quote.tax),
@@ -56,6 +69,11 @@ class QuoteView:
             limits=quote.limits,
             address=quote.address,
         )
+
+
+def _promise(quote: Quote, sku: str) -> Promise:
+    give = promise(quote, sku).give
+    return Promise(give.points, Money(give.card, quote.currency))
 
 
 @dataclass(frozen=True, slots=True)

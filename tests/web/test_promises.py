@@ -1,0 +1,51 @@
+"""What is said before buying about giving back, and where a shopper stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy import update
+
+from app.checkout import refund
+from app.kernel import clock
+from app.kernel.actor import system
+from app.kernel.database import transaction
+from app.rewards.models import PointsAccount
+from tests.factories.people import give_points
+from tests.factories.shop import fill_cart
+from tests.web.conftest import Buyer
+
+Make = Callable[..., Buyer]
+
+
+def test_the_pay_page_promises_what_a_refund_then_gives(buyer: Make) -> None:
+    shopper = buyer(points=5_000)
+    with shopper.app.app_context():
+        fill_cart(shopper.id, {shopper.variant_id: 2})
+    shopper.to_pay()
+    page = shopper.press("Update total", miles="1,000")
+    assert "Return one and get 435 miles + HK$56.50 back" in page.text
+    shopper.press("Pay ", card="pm_card_visa")
+    with shopper.app.app_context(), transaction():
+        plan = refund.preview(number=shopper.number, lines=None, strategy="proportional")
+        sku = plan.lines[0].sku
+        made = refund.refund(
+            number=shopper.number,
+            lines=[(sku, 1)],
+            strategy="proportional",
+            reason="Returned",
+            idem_key="k",
+            actor=system("test"),
+        )
+    assert (made.points, made.card.display) == (435, "HK$56.50")
+
+
+def test_the_miles_page_says_which_tier_and_what_is_missing(buyer: Make) -> None:
+    shopper = buyer(points=100)
+    assert "Tier Member 20,000 to earn for Silver" in shopper.go("/account/miles").text
+    with shopper.app.app_context(), transaction() as session:
+        give_points(shopper.id, 1)
+        falls = {"tier": "gold", "tier_until": clock.now() + timedelta(days=30)}
+        session.execute(update(PointsAccount).where(PointsAccount.customer_id == shopper.id).values(**falls))
+    assert "Tier Gold kept until" in shopper.go("/account/miles").text
