@@ -7,20 +7,31 @@ from typing import Any
 
 from app.gateways.http import Timeouts
 from app.gateways.sandbox import SandboxGateway
+from app.gateways.stripe import StripeGateway
 from app.payments.gateway import Gateway
 
 
 def gateway_from(config: Mapping[str, Any]) -> Gateway:
     """One per process: it keeps its connections. Raises ValueError for a gateway without an adapter."""
-    if config["PAYMENT_GATEWAY"] != "sandbox":
-        raise ValueError(f"There is no adapter for the payment gateway {config['PAYMENT_GATEWAY']!r}.")
-    return SandboxGateway(
-        url=config["SANDBOX_GATEWAY_URL"],
-        key=config["SANDBOX_GATEWAY_KEY"],
-        webhook_secrets=config["SANDBOX_WEBHOOK_SECRETS"],
-        timeouts=Timeouts(
-            connect=config["GATEWAY_CONNECT_SECONDS"],
-            read=config["GATEWAY_READ_SECONDS"],
-            total=config["GATEWAY_TOTAL_SECONDS"],
-        ),
+    timeouts = Timeouts(
+        connect=config["GATEWAY_CONNECT_SECONDS"],
+        read=config["GATEWAY_READ_SECONDS"],
+        total=config["GATEWAY_TOTAL_SECONDS"],
     )
+    if config["PAYMENT_GATEWAY"] == "sandbox":
+        return SandboxGateway(
+            url=config["SANDBOX_GATEWAY_URL"],
+            key=config["SANDBOX_GATEWAY_KEY"],
+            webhook_secrets=config["SANDBOX_WEBHOOK_SECRETS"],
+            timeouts=timeouts,
+        )
+    if config["PAYMENT_GATEWAY"] == "stripe":
+        return StripeGateway(
+            url=config["STRIPE_API_BASE"],
+            key=config["STRIPE_SECRET_KEY"],
+            webhook_secrets=config["STRIPE_WEBHOOK_SECRETS"],
+            timeouts=timeouts,
+            currency=config["CURRENCY"],
+            orders_url=f"{config['BASE_URL']}/account/orders",
+        )
+    raise ValueError(f"There is no adapter for the payment gateway {config['PAYMENT_GATEWAY']!r}.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 import urllib3
@@ -29,6 +31,7 @@ class Timeouts:
 class Reply:
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,19 @@ class Transport:
         self._pool = urllib3.PoolManager(num_pools=2, maxsize=32, retries=False)
 
     def call(
-        self, method: str, path: str, *, body: object = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        headers: dict[str, str] | None = None,
+        deadline: float | None = None,
     ) -> Reply | NoReply:
-        """Never raises for what the network or the other side does."""
-        deadline = time.monotonic() + self._timeouts.total
+        """Never raises for what the network or the other side does.
+
+        `body`: bytes as they are, anything else as JSON. `deadline` (time.monotonic): of several calls together.
+        """
+        deadline = min(deadline or math.inf, time.monotonic() + self._timeouts.total)
         outcome: Reply | NoReply = NoReply("not sent")
         for attempt in range(SENDS):
             outcome, pause = self._send(method, path, body, headers or {}, deadline)
@@ -69,7 +81,7 @@ class Transport:
             response = self._pool.request(
                 method,
                 self._base + path,
-                body=None if body is None else msgspec.json.encode(body),
+                body=body if body is None or isinstance(body, bytes) else msgspec.json.encode(body),
                 headers={**self._headers, "Content-Type": "application/json", **headers},
                 timeout=self._timeout(deadline),
                 redirect=False,
@@ -84,8 +96,8 @@ class Transport:
         if isinstance(read, NoReply):
             return read, 0
         if response.status == 429:
-            return Reply(429, read), _seconds(response.headers.get("Retry-After"))
-        return Reply(response.status, read), 0
+            return Reply(429, read, response.headers), _seconds(response.headers.get("Retry-After"))
+        return Reply(response.status, read, response.headers), 0
 
     def _timeout(self, deadline: float) -> urllib3.Timeout:
         left = max(0.05, deadline - time.monotonic())

@@ -19,7 +19,10 @@ RefundStatus = Literal["pending", "succeeded", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The payment as the gateway has it now. Amounts in minor units; `key` is our payment id."""
+    """The payment as the gateway has it now. Amounts in minor units; `key` is our payment id.
+
+    `gateway_ref` is empty for a key that certainly never became a payment, at a gateway without tombstones.
+    """
 
     key: str
     gateway_ref: str

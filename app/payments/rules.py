@@ -109,7 +109,7 @@ def _settle(facts: PaymentFacts, snapshot: Snapshot, now: datetime) -> Decision:
     told = "unknown" if snapshot.status == "processing" else snapshot.status
     higher = _RANK[told] > _RANK[facts.state] and PAYMENT.allows(facts.state, told)
     state = told if higher else facts.state
-    changes: dict[str, Any] = {"gateway_ref": facts.gateway_ref or snapshot.gateway_ref}
+    changes: dict[str, Any] = {"gateway_ref": facts.gateway_ref or snapshot.gateway_ref or None}
     changes["card_brand"] = snapshot.card_brand or facts.card_brand
     changes["card_last4"] = snapshot.card_last4 or facts.card_last4
     if state == "captured":
