@@ -80,7 +80,7 @@ def _print_table(stack: Stack, seconds: float) -> None:
         ("Back office", f"{stack.url}/admin/"),
         ("Mailbox", f"{stack.mailbox_url}/  every mail that the shop sent"),
         ("Gateway", f"{stack.gateway_url}/  payments, events, faults"),
-        ("Demo people", f"one click each on {stack.url}/sign-in, or the password {PASSWORD}"),
+        ("Demo people", f"one click each on {stack.url}/account/sign-in, or the password {PASSWORD}"),
         ("Sandbox cards", ";  ".join(f"{number} {meaning}" for number, meaning in CARDS)),
         ("Stop, start over", "Ctrl-C;  make reset"),
     ]
