@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -160,3 +162,9 @@ def test_the_rules_survive_being_stored() -> None:
         }
     )
     assert check_draft(msgspec.to_builtins(rules)) == rules
+
+
+def test_the_example_of_the_docs_can_be_published() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "rewards-rules.md").read_text()
+    example = json.loads(page.split("```json")[1].split("```")[0])
+    assert [rule.name for rule in check_draft(example).earn.rules] == ["tea-week", "case-bonus", "gold-trial"]
