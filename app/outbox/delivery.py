@@ -1,6 +1,6 @@
 """From row to done: what relay, worker and staff do to outbox rows. A row is due, handed over, done or dead.
 
-Handing a row over moves its `run_at` ten minutes ahead: when nothing has come of it by then (Redis lost it, the
+Handing a row over moves its `run_at` three minutes ahead: when nothing has come of it by then (Redis lost it, the
 worker died), it is due again by itself. Twice handed over is harmless, never handed over is not.
 """
 
@@ -19,7 +19,8 @@ from app.kernel.database import session
 from app.kernel.errors import NotFound
 from app.outbox.models import OutboxRow
 
-OVERDUE = timedelta(minutes=10)
+OVERDUE = timedelta(minutes=3)
+"""Longer than a job may take (`jobs.relay.JOB_TIMEOUT`), short enough that all is done within five minutes."""
 MAX_ATTEMPTS = 12
 BACKOFF = (5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 3600)
 """Seconds to wait after the first, second, … failure."""

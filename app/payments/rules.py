@@ -219,8 +219,10 @@ def decide_refund(
         return _refund_to(facts, "failed", now, truth.reason, None)
     if isinstance(truth, Absent):
         return _refund_to(facts, facts.state, now, "the gateway does not know it", None)
-    if isinstance(truth, Unknown):
-        return _refund_to(facts, "unknown", now, truth.reason, None)
+    if isinstance(truth, Unknown):  # not counted as a check, as for payments
+        silent = _refund_to(facts, "unknown", now, truth.reason, None)
+        again = {"checks": facts.checks, "next_check_at": now + FIRST_CHECK} if silent.changes else {}
+        return Decision(silent.state, silent.changes | again, silent.issue)
     told = (truth.key, truth.amount, truth.currency, truth.payment_ref)
     if told != (facts.key, facts.amount, facts.currency, facts.payment_ref):
         detail = {"refund": facts.key, "told": list(told), "amount": facts.amount}

@@ -7,6 +7,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from embedded.redis import Redis as RedisServer
 from jobs import execute
 from jobs.process import queues_on, redis_from
 from jobs.registry import Later, RunningJob
-from jobs.relay import relay_once
+from jobs.relay import JOB_TIMEOUT, relay_once
 from tests.sandbox.peers import wait_for
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -93,16 +94,20 @@ def test_a_job_for_later_waits(redis: Redis) -> None:
     assert relay_once(queues_on(redis)) == 0
 
 
-def test_handed_over_and_never_done_is_due_again_after_ten_minutes(redis: Redis) -> None:
+def test_handed_over_and_never_done_is_due_again_after_three_minutes(redis: Redis) -> None:
     put()
     queues = queues_on(redis)
     assert relay_once(queues) == 1
     redis.flushdb()  # Redis was wiped, or failed over and lost seconds
-    with clock.travel(minutes=9):
+    with clock.travel(seconds=170):
         assert relay_once(queues) == 0
-    with clock.travel(minutes=11):
+    with clock.travel(seconds=190):
         assert relay_once(queues) == 1
     assert queues["default"].count == 1
+
+
+def test_a_job_is_not_handed_over_again_while_it_may_still_run() -> None:
+    assert timedelta(seconds=JOB_TIMEOUT) < delivery.OVERDUE < timedelta(minutes=5)
 
 
 def test_two_relays_share_the_work(app: Flask, redis: Redis) -> None:
@@ -243,6 +248,27 @@ def test_redis_goes_and_comes_back_and_nothing_is_lost(start: Start, own_redis: 
     wait_for(lambda: row(before).done_at, 20)
     relay.terminate()
     assert relay.wait(10) == 0
+
+
+@pytest.mark.slow
+def test_redis_is_emptied_under_a_running_worker_and_all_is_done_minutes_later(
+    start: Start, own_redis: RedisServer
+) -> None:
+    worker = start("-m", "jobs.worker", "mail", REDIS_URL=own_redis.url)
+    relay = start("-m", "jobs.relay", REDIS_URL=own_redis.url)
+    first = put("mail.staff_alert", "mail", subject="before", text="x")
+    wait_for(lambda: row(first).done_at, 30)
+    worker.send_signal(signal.SIGSTOP)
+    lost = [put("mail.staff_alert", "mail", subject=str(n), text="x") for n in range(3)]
+    wait_for(lambda: all(row(key).enqueued_at for key in lost), 20)
+    with Redis.from_url(own_redis.url) as connection:
+        connection.flushall()
+    worker.send_signal(signal.SIGCONT)
+    time.sleep(1)
+    assert not any(row(key).done_at for key in lost), "Redis has forgotten them"
+    later = start("-m", "jobs.relay", REDIS_URL=own_redis.url, SHOP_CLOCK_OFFSET="185")
+    wait_for(lambda: all(row(key).done_at for key in lost), 30)
+    assert (worker.poll(), relay.poll(), later.poll()) == (None, None, None)
 
 
 def test_old_done_rows_are_forgotten(app: Flask) -> None:
