@@ -1,7 +1,7 @@
 # Every target sets itself up in .venv: see embedded/bootstrap.py. Without make: python3 -m embedded.bootstrap run
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-browser bench reset
+.PHONY: help run test check test-browser bench simulate reset mutants
 
 # The first Python that works; the bootstrap itself looks for 3.11 or newer and says so when there is none.
 BOOTSTRAP = @for python in "$$PYTHON" python3.11 python3 python3.12 python3.13 python; do \
@@ -24,6 +24,12 @@ test-browser: ## the browser tests only
 	$(BOOTSTRAP)
 
 bench: ## measure the shop
+	$(BOOTSTRAP)
+
+mutants: ## plant known bugs in a copy; each must turn a named test red
+	$(BOOTSTRAP)
+
+simulate: ## play SEEDS=100 random histories of the shop, or the one of SEED=123 step by step
 	$(BOOTSTRAP)
 
 reset: ## stop everything and delete all data under var/

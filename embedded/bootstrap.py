@@ -25,6 +25,8 @@ TARGETS = {
     "check": (DEVELOPMENT, ["embedded.suite", "check"]),
     "test-browser": (DEVELOPMENT, ["embedded.suite", "test-browser"]),
     "bench": (DEVELOPMENT, ["bench"]),
+    "simulate": (DEVELOPMENT, ["tests.simulation"]),
+    "mutants": (DEVELOPMENT, ["tests.mutants"]),
     "reset": (None, ["embedded.reset"]),
 }
 # What pip says, and what it means for the person at the terminal; the first match wins.

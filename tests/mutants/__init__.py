@@ -1,0 +1,1 @@
+"""Bugs planted on purpose, each of which a named test must catch: `python -m tests.mutants`."""

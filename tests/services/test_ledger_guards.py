@@ -1,0 +1,115 @@
+"""The second wall: what the database refuses when the code forgets, and what belongs to one commit."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy.exc import IntegrityError
+
+from app.kernel import ids
+from app.kernel.actor import system
+from app.kernel.database import run_atomically, transaction
+from app.rewards import queries
+from app.rewards.errors import PointsInsufficient
+from app.rewards.rules import Rules
+from app.rewards.service import adjustments, holds
+from tests.factories.people import actor_of, give_points, make_customer
+
+RULES = Rules()
+ACTOR = system("test")
+
+pytestmark = pytest.mark.usefixtures("app_context")
+
+
+def hold(customer_id: uuid.UUID, order_id: uuid.UUID, points: int) -> None:
+    holds.hold(
+        customer_id=customer_id,
+        order_id=order_id,
+        order_number="MPC-1",
+        points=points,
+        rules=RULES,
+        actor=ACTOR,
+    )
+
+
+def test_an_order_holds_points_once() -> None:
+    customer_id, order_id = make_customer(points=1_000), ids.uuid7()
+    with transaction():
+        hold(customer_id, order_id, 300)
+    with pytest.raises(IntegrityError, match="uq_points_hold_one_live_per_order"), transaction():
+        hold(customer_id, order_id, 300)
+    balance = queries.get_balance(customer_id)
+    assert (balance.available, balance.held) == (700, 300)
+    with transaction():
+        holds.release(order_id=order_id, rules=RULES, actor=ACTOR)
+    with transaction():
+        hold(customer_id, order_id, 400)
+    assert queries.get_balance(customer_id).held == 400
+
+
+def test_holds_at_once_share_the_lots_and_refuse_nobody(app: Flask) -> None:
+    """There is enough for all: whoever reads lots that another hold is about to take would be refused wrongly."""
+    customer_id = make_customer()
+    with transaction():
+        for _ in range(40):
+            give_points(customer_id, 100)
+    barrier, results = threading.Barrier(8), []
+
+    def attempt() -> None:
+        with app.app_context():
+            barrier.wait()
+            for _ in range(5):
+                try:
+                    run_atomically(lambda: hold(customer_id, ids.uuid7(), 100))
+                    results.append("held")
+                except PointsInsufficient:
+                    results.append("refused")
+
+    threads = [threading.Thread(target=attempt) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == ["held"] * 40
+    balance = queries.get_balance(customer_id)
+    assert (balance.available, balance.held) == (0, 4_000)
+
+
+def test_lots_and_balance_agree_at_commit(owner: psycopg.Connection) -> None:
+    customer_id = make_customer(points=1_000)
+    for statement in (
+        "UPDATE points_account SET available = available - 1 WHERE customer_id = %s",
+        "UPDATE points_lot SET available = available - 1, spent = spent + 1 WHERE customer_id = %s",
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation, match="do not match the balance"):
+            owner.execute(statement, (customer_id,))
+    assert queries.get_balance(customer_id).available == 1_000
+
+
+class Stop(Exception):
+    """Something that fails later in the same unit of work."""
+
+
+def test_what_fails_after_the_audit_row_leaves_neither(owner: psycopg.Connection) -> None:
+    customer_id = make_customer(points=1_000)
+    staff = actor_of(make_customer(role="support"), role="support")
+    with pytest.raises(Stop), transaction():
+        _adjust_then_stop(customer_id, staff)
+    rows = owner.execute(
+        """SELECT (SELECT count(*) FROM audit_log WHERE target_id = %(c)s::text),
+                  (SELECT count(*) FROM points_adjustment WHERE customer_id = %(c)s),
+                  (SELECT available FROM points_account WHERE customer_id = %(c)s)""",
+        {"c": customer_id},
+    ).fetchone()
+    assert rows == (0, 0, 1_000)
+
+
+def _adjust_then_stop(customer_id: uuid.UUID, staff: object) -> None:
+    adjustments.request(
+        customer_id=customer_id, points=50, reason_code="goodwill", note="A test", rules=RULES, actor=staff
+    )
+    raise Stop
