@@ -15,10 +15,13 @@ from app.checkout import flow, quote
 from app.checkout.rules import Quote
 from app.gateways.http import Timeouts
 from app.gateways.sandbox import SandboxGateway
-from app.kernel.database import end_reading, run_atomically
+from app.kernel.actor import system
+from app.kernel.database import end_reading, run_atomically, transaction
 from app.kernel.ids import fingerprint
 from app.payments import queries as payment_queries
 from app.payments.gateway import PaymentMethod, Snapshot
+from app.rewards.queries import rules_in_force
+from app.rewards.service import rules_versions
 from tests.factories.people import actor_of, make_customer
 from tests.factories.shop import TERMS, fill_cart, make_address, make_variant
 from tests.sandbox.peers import KEY, SECRET, Gateway
@@ -126,3 +129,11 @@ def truth_about(gateway: SandboxGateway, number: str) -> tuple[uuid.UUID, Snapsh
     truth = gateway.fetch(payment_id, gateway_ref)
     assert isinstance(truth, Snapshot), truth
     return payment_id, truth
+
+
+@pytest.fixture
+def plain_rules(app_context: None) -> None:
+    """The test starts from the first version's rules."""
+    if rules_in_force().version > 1:
+        with transaction():
+            rules_versions.publish(body={}, effective_from=None, reason="As at first", actor=system("test"))

@@ -4,88 +4,37 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
-from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import select
 
 from app.checkout import refund as refunds
 from app.checkout.refunds import settle_refund
 from app.gateways.asking import ask_payment, ask_refund
 from app.gateways.sandbox import SandboxGateway
-from app.kernel import clock
-from app.kernel.actor import Actor, system
-from app.kernel.database import run_atomically, session, transaction
+from app.kernel.actor import system
+from app.kernel.database import session, transaction
 from app.kernel.errors import Conflict, RuleBroken, ShopError
-from app.orders.models import Order, OrderRefund
 from app.orders.queries import get_order_view
 from app.orders.service import moving
 from app.orders.states import REFUNDABLE
 from app.payments import queries as payment_queries
 from app.payments.gateway import RefundRefused, RefundSnapshot
-from app.payments.models import CardRefund
-from app.rewards.models import PointsEarning, PointsLot
-from app.rewards.queries import get_balance, list_transactions, rules_in_force
-from app.rewards.service import earning, grants
+from app.rewards.queries import get_balance
 from tests.checkout.conftest import Shopper, truth_about
-from tests.factories.people import give_points
-from tests.factories.shop import fill_cart, make_variant
+from tests.checkout.refunding import (
+    STAFF,
+    books_of,
+    bought,
+    card_refunds_of,
+    give_back,
+    send,
+    sku_of,
+)
 
 pytestmark = pytest.mark.usefixtures("app_context")
-STAFF = Actor(kind="staff", id=uuid.uuid4(), name="staff:test", role="support")
-
-
-def bought(gateway: SandboxGateway, *, points: int = 1_000, **shopper: Any) -> tuple[Shopper, str]:
-    """Two things at HK$100 and delivery, paid with `points` and the card."""
-    buyer = Shopper(gateway, points=5_000, price=10_000, quantity=2, **shopper)
-    agreed = buyer.quote(points)
-    placed = buyer.place(agreed, "pm_card_visa" if agreed.card_due else None)
-    assert placed["status"] == "paid"
-    return buyer, placed["number"]
-
-
-def give_back(number: str, *, lines: Any = None, strategy: Any = "proportional", key: str = "k1") -> Any:
-    return run_atomically(
-        lambda: refunds.refund(
-            number=number, lines=lines, strategy=strategy, reason="Came broken", idem_key=key, actor=STAFF
-        )
-    )
-
-
-def sku_of(number: str) -> str:
-    return get_order_view(number).lines[0].sku
-
-
-def card_refunds_of(number: str) -> list[CardRefund]:
-    (payment,) = payment_queries.list_payments_of(number)
-    return list(payment_queries.list_refunds_of(payment.id))
-
-
-def send(number: str, gateway: SandboxGateway) -> None:
-    """What the job does."""
-    for queued in [row.id for row in card_refunds_of(number)]:
-        ask_refund(refund_id=queued, gateway=gateway, actor=system("test"))
-
-
-def lots_of(customer_id: uuid.UUID) -> list[PointsLot]:
-    session().expire_all()
-    return list(
-        session().scalars(select(PointsLot).filter_by(customer_id=customer_id).order_by(PointsLot.id))
-    )
-
-
-def books_of(shopper: Shopper, number: str) -> Any:
-    """All that a refused refund must not have touched."""
-    session().rollback()
-    session().expire_all()
-    order = session().scalars(select(Order).where(Order.number == number)).one()
-    (payment,) = payment_queries.list_payments_of(number)
-    refunds_made = session().scalars(select(OrderRefund.id).where(OrderRefund.order_id == order.id)).all()
-    return (get_balance(shopper.id), order.status, payment.refunded, len(refunds_made), order.refunded_card)
 
 
 def test_part_of_an_order_goes_back_as_it_was_paid(gateway: SandboxGateway) -> None:
@@ -122,14 +71,6 @@ def test_the_rest_completes_it_to_the_point_and_the_cent(gateway: SandboxGateway
     assert truth.refunded == 13_000
     with pytest.raises(Conflict, match="cannot be refunded"):
         give_back(number, key="k3")
-
-
-def test_points_alone_go_back_at_once_and_end_the_order(gateway: SandboxGateway) -> None:
-    shopper, number = bought(gateway, points=2_300)
-    made = give_back(number)
-    assert (made.state, made.points, made.card.amount) == ("done", 2_300, 0)
-    assert get_order_view(number).status == "refunded"
-    assert get_balance(shopper.id).available == 5_000
 
 
 def test_the_same_key_is_no_second_refund(gateway: SandboxGateway) -> None:
@@ -190,86 +131,6 @@ def test_thirty_refunds_of_one_payment_at_once(app: Flask, gateway: SandboxGatew
     assert len(card_refunds_of(number)) == 2
 
 
-def test_points_go_back_to_their_lots_latest_expiry_first(gateway: SandboxGateway) -> None:
-    shopper = Shopper(gateway, price=10_000, quantity=2)
-    now = clock.now()
-    with transaction():
-        give_points(shopper.id, 600, expires_at=now + timedelta(days=3))
-        give_points(shopper.id, 900, expires_at=now + timedelta(days=400))
-    number = shopper.place(shopper.quote(1_200))["number"]
-    sku = sku_of(number)
-    give_back(number, lines=[(sku, 1)])
-    soon, late = lots_of(shopper.id)
-    assert (soon.spent, late.spent, soon.available + late.available) == (600 - 0, 600 - 522, 300 + 522)
-    give_back(number, key="k2")
-    soon, late = lots_of(shopper.id)
-    assert (soon.spent, late.spent, soon.available, late.available) == (0, 0, 600, 900)
-    assert soon.expires_at is not None
-    assert soon.expires_at >= now + timedelta(days=14), "days of grace"
-
-
-def test_points_of_an_expired_lot_come_back_in_a_lot_of_grace(gateway: SandboxGateway) -> None:
-    shopper = Shopper(gateway, price=10_000, quantity=2)
-    with transaction():
-        give_points(shopper.id, 1_000, expires_at=clock.now() + timedelta(days=3))
-    number = shopper.place(shopper.quote(1_000))["number"]
-    with clock.travel(days=10):
-        made = give_back(number)
-        assert made.points == 1_000
-        old, grace = [lot for lot in lots_of(shopper.id) if lot.origin_type != "order"]
-        assert (old.spent, old.expired, old.available) == (0, 1_000, 0)
-        assert (grace.parent_lot_id, grace.granted, grace.available) == (old.id, 1_000, 1_000)
-        assert grace.expires_at is not None
-        assert timedelta(days=13) < grace.expires_at - clock.now() <= timedelta(days=14)
-        assert get_balance(shopper.id).available == 1_000
-
-
-def confirm_earning(number: str) -> None:
-    earning_id = session().scalar(select(PointsEarning.id).where(PointsEarning.order_number == number))
-    assert earning_id is not None
-    run_atomically(
-        lambda: earning.confirm(earning_id=earning_id, rules=rules_in_force(), actor=system("test"))
-    )
-
-
-def test_confirmed_points_are_taken_back_and_what_is_missing_is_owed(gateway: SandboxGateway) -> None:
-    shopper, number = bought(gateway)
-    with clock.travel(days=31):
-        confirm_earning(number)
-        assert get_balance(shopper.id).available == 4_130
-        with transaction():
-            grants.debit(
-                customer_id=shopper.id,
-                points=4_130,
-                idem_key="spent",
-                ref_type="adjustment",
-                ref_id="x",
-                description="Gone",
-                actor=STAFF,
-            )
-        made = give_back(number, lines=[(sku_of(number), 1)], strategy="card_first")
-        assert (made.points, made.card.amount, made.clawback) == (0, 10_000, 65)
-        balance = get_balance(shopper.id)
-        assert (balance.available, balance.owed, balance.lifetime_earned) == (0, 65, 65)
-        fill_cart(shopper.id, {make_variant(price=20_000): 1})
-        second = shopper.place(shopper.quote(0))["number"]
-    with clock.travel(days=70):
-        confirm_earning(second)
-        balance = get_balance(shopper.id)
-        assert (balance.available, balance.owed) == (230 - 65, 0), "later earnings pay the debt first"
-
-
-def test_points_that_are_taken_back_come_from_their_own_lot_first(gateway: SandboxGateway) -> None:
-    shopper, number = bought(gateway)
-    with clock.travel(days=31):
-        with transaction():
-            give_points(shopper.id, 300, expires_at=clock.now() + timedelta(days=5))
-        confirm_earning(number)
-        give_back(number, lines=[(sku_of(number), 1)], strategy="card_first")
-        gift, own = [lot for lot in lots_of(shopper.id) if lot.expires_at is not None]
-        assert ((gift.available, gift.taken), (own.available, own.taken)) == ((300, 0), (65, 65))
-
-
 def test_the_refund_goes_to_the_payment_that_paid(gateway: SandboxGateway) -> None:
     """A first card said no, the second paid; then the first charges after all, and that money goes back by itself."""
     shopper = Shopper(gateway)
@@ -283,17 +144,6 @@ def test_the_refund_goes_to_the_payment_that_paid(gateway: SandboxGateway) -> No
     made = give_back(number)
     assert made.card.amount == 13_000
     assert [refund.amount for refund in payment_queries.list_refunds_of(second)] == [13_000]
-
-
-def test_returned_points_pay_for_what_is_taken_back(gateway: SandboxGateway) -> None:
-    shopper, number = bought(gateway)
-    with clock.travel(days=31):
-        confirm_earning(number)
-        give_back(number)
-        balance = get_balance(shopper.id)
-        assert (balance.available, balance.owed, balance.lifetime_earned) == (5_000, 0, 0)
-        kinds = [(row.kind, row.points) for row in list_transactions(shopper.id, limit=3).items]
-        assert kinds == [("clawback", -130), ("refund", 1_000), ("earn", 130)]
 
 
 def test_a_refused_card_refund_is_stuck_and_a_later_one_ends_it(gateway: SandboxGateway) -> None:
