@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 PICTURES = Path(__file__).parent / "img"
-PASSWORD = "miles-plus-cash-demo"
+PASSWORD = "miles-plus-cash-demo"  # noqa: S105 - printed for everybody
 WIDTH = 960
 
 
