@@ -58,15 +58,17 @@ class Transport:
         body: object = None,
         headers: dict[str, str] | None = None,
         deadline: float | None = None,
+        max_reply: int = MAX_REPLY,
     ) -> Reply | NoReply:
         """Never raises for what the network or the other side does.
 
         `body`: bytes as they are, anything else as JSON. `deadline` (time.monotonic): of several calls together.
+        `max_reply`: bytes; a larger answer is none.
         """
         deadline = min(deadline or math.inf, time.monotonic() + self._timeouts.total)
         outcome: Reply | NoReply = NoReply("not sent")
         for attempt in range(SENDS):
-            outcome, pause = self._send(method, path, body, headers or {}, deadline)
+            outcome, pause = self._send(method, path, body, headers or {}, deadline, max_reply)
             pause = min(pause * (attempt + 1), LONGEST_PAUSE)
             if not pause or attempt == SENDS - 1 or time.monotonic() + pause >= deadline:
                 break
@@ -74,7 +76,7 @@ class Transport:
         return outcome
 
     def _send(
-        self, method: str, path: str, body: object, headers: dict[str, str], deadline: float
+        self, method: str, path: str, body: object, headers: dict[str, str], deadline: float, max_reply: int
     ) -> tuple[Reply | NoReply, float]:
         """The outcome, and how long to wait before the same may be sent again (0: it may not)."""
         try:
@@ -92,7 +94,7 @@ class Transport:
             return NoReply("connection refused"), PAUSE
         except (urllib3.exceptions.HTTPError, OSError) as error:
             return NoReply(f"no answer: {type(error).__name__}"), 0
-        read = self._read(response, deadline)
+        read = self._read(response, deadline, max_reply)
         if isinstance(read, NoReply):
             return read, 0
         if response.status == 429:
@@ -103,7 +105,7 @@ class Transport:
         left = max(0.05, deadline - time.monotonic())
         return urllib3.Timeout(connect=min(self._timeouts.connect, left), read=min(self._timeouts.read, left))
 
-    def _read(self, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes | NoReply:
+    def _read(self, response: urllib3.BaseHTTPResponse, deadline: float, max_reply: int) -> bytes | NoReply:
         """The whole body; a truncated, endless or trickling one is no reply, and its connection is closed."""
         parts: list[bytes] = []
         size = 0
@@ -111,7 +113,7 @@ class Transport:
             for part in response.stream(_CHUNK):
                 parts.append(part)
                 size += len(part)
-                if size > MAX_REPLY:
+                if size > max_reply:
                     response.close()
                     return NoReply("answer too large")
                 if time.monotonic() > deadline:

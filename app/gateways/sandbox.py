@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from app.gateways import sandbox_wire as wire
 from app.gateways.http import NoReply, Reply, Timeouts, Transport
+from app.gateways.sandbox_books import SandboxBooks
 from app.gateways.telemetry import watched
 from app.payments.gateway import (
     Absent,
@@ -25,8 +26,8 @@ PAGE = 200
 REFUND_REFUSALS = frozenset({"refund_exceeds_captured", "payment_not_captured"})
 
 
-class SandboxGateway:
-    """Implements `app.payments.gateway.Gateway`; safe to share between threads."""
+class SandboxGateway(SandboxBooks):
+    """Implements `app.payments.gateway.Gateway` and `Bookkeeper`; safe to share between threads."""
 
     name = "sandbox"
 

@@ -93,6 +93,29 @@ class CardRefund(Base):
     last_error: Mapped[str | None]
 
 
+class Dispute(Base):
+    """A card holder wants the money of a payment back; the bank decides. `amount` in minor units."""
+
+    __tablename__ = "dispute"
+    __table_args__ = (
+        CheckConstraint("amount >= 0", name="amount"),
+        CheckConstraint("state IN ('open','won','lost')", name="state"),
+        Index("ix_dispute_payment_id", "payment_id"),
+        Index("ix_dispute_state", "state", "opened_at"),
+    )
+
+    gateway: Mapped[str] = mapped_column(primary_key=True)
+    gateway_ref: Mapped[str] = mapped_column(primary_key=True)
+    payment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("payment.id"))
+    amount: Mapped[int]
+    currency: Mapped[str]
+    reason: Mapped[str]
+    state: Mapped[str]
+    opened_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+
+
 class WebhookEvent(Base):
     """The inbox: a callback as it came, once per event id. It is a hint; the truth is fetched."""
 

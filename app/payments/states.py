@@ -23,6 +23,7 @@ CARD_REFUND = StateTable.of(
         "failed>succeeded"
     ),
 )
+DISPUTE = StateTable.of("dispute", starts="open won lost", edges="open>won open>lost")
 WEBHOOK = StateTable.of(
     "webhook_inbox",
     starts="received",

@@ -204,7 +204,10 @@ class PointsHold(Base):
 
 
 class PointsEarning(Base):
-    """Points that an order earned, pending until `confirms_at`, then confirmed into a lot, or cancelled."""
+    """Points that an order earned, pending until `confirms_at`, then confirmed into a lot, or cancelled.
+
+    `held_back_at` set: they stay pending beyond that, until somebody lets them go.
+    """
 
     __tablename__ = "points_earning"
     __table_args__ = (
@@ -229,6 +232,7 @@ class PointsEarning(Base):
     lot_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("points_lot.id"))
     created_at: Mapped[datetime]
     confirms_at: Mapped[datetime]
+    held_back_at: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
 
 

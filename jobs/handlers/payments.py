@@ -7,13 +7,15 @@ from datetime import timedelta
 
 from flask import current_app
 
+from app.checkout.disputes import ANSWER, settle_dispute
 from app.gateways.asking import ask_payment, ask_refund
 from app.gateways.reconcile import reconcile, report_orphan
 from app.kernel.actor import system
 from app.kernel.database import end_reading, run_atomically
-from app.payments import issues, queries
+from app.payments import disputes, issues, queries
 from app.payments import service as payments
-from app.payments.gateway import Gateway, Snapshot, Unknown
+from app.payments.bookkeeping import Bookkeeper
+from app.payments.gateway import Absent, Gateway, Snapshot, Unknown
 from jobs.registry import Later, RunningJob, Task
 
 ORPHAN_AFTER = 5
@@ -95,16 +97,28 @@ def _refund_changed(job: RunningJob) -> str:
 
 
 def _disputed(job: RunningJob) -> str:
-    """Nothing moves by itself: staff decide, and the gateway's deadline runs."""
+    """As for payments, what counts is what the gateway says when it is asked now."""
+    keeper, ref = gateway(), str(job.payload["object_ref"])
+    if not isinstance(keeper, Bookkeeper):
+        return _only_told(job, ref)
+    truth = keeper.fetch_dispute(ref)
+    if isinstance(truth, Unknown):
+        raise Later(truth.reason)
+    if isinstance(truth, Absent):
+        return "ignored"
+    payment = queries.find_payment_by_gateway_ref(keeper.name, truth.payment_ref)
+    is_known = payment is not None
+    end_reading()
+    if not is_known:  # ours all the same, if the answer to the charge was lost
+        _payment_changed(job)
+    settle_dispute(gateway=keeper.name, truth=truth, actor=job.actor)
+    return "processed"
+
+
+def _only_told(job: RunningJob, ref: str) -> str:
+    """A gateway that cannot be asked about disputes: nothing moves, staff decide."""
     detail = {"payment": job.payload["payment_key"], "event": job.payload["type"]}
-    run_atomically(
-        lambda: issues.record_issue(
-            kind="dispute",
-            ref=str(job.payload["object_ref"]),
-            detail=detail,
-            suggestion="Answer the dispute at the gateway before its deadline.",
-        )
-    )
+    run_atomically(lambda: issues.record_issue(kind=disputes.KIND, ref=ref, detail=detail, suggestion=ANSWER))
     return "processed"
 
 

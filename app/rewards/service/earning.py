@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Row, Select, Update, func, insert, select, update
 
 from app.kernel import clock, ids
 from app.kernel.actor import Actor
@@ -114,11 +114,37 @@ def restart_window(*, order_number: str, rules: Rules) -> None:
     )
 
 
+def hold_back(*, order_number: str) -> int:
+    """What the order earned stays pending until `let_go`; how many earnings. Confirmed ones stay as they are."""
+    statement = update(PointsEarning).where(
+        PointsEarning.order_number == order_number,
+        PointsEarning.state == "pending",
+        PointsEarning.held_back_at.is_(None),
+    )
+    return _count(statement.values(held_back_at=clock.now()))
+
+
+def let_go(*, order_number: str) -> int:
+    """What was held back confirms when its window is over, or at once if it is; how many earnings."""
+    statement = update(PointsEarning).where(
+        PointsEarning.order_number == order_number, PointsEarning.held_back_at.is_not(None)
+    )
+    return _count(statement.values(held_back_at=None))
+
+
+def _count(statement: Update) -> int:
+    return len(session().execute(statement.returning(PointsEarning.id)).all())
+
+
 def list_due_earnings(*, limit: int = 100) -> list[uuid.UUID]:
     """Ids of pending earnings whose window has passed, oldest first."""
     statement = (
         select(PointsEarning.id)
-        .where(PointsEarning.state == "pending", PointsEarning.confirms_at <= clock.now())
+        .where(
+            PointsEarning.state == "pending",
+            PointsEarning.confirms_at <= clock.now(),
+            PointsEarning.held_back_at.is_(None),
+        )
         .order_by(PointsEarning.confirms_at)
         .limit(limit)
     )
@@ -137,7 +163,7 @@ def confirm(*, earning_id: uuid.UUID, rules: Rules, actor: Actor) -> int:
     row = session().execute(_LOCKED.where(PointsEarning.id == earning_id).with_for_update()).one()
     now = clock.now()
     points: int = row.points - row.taken_back
-    if row.state != "pending" or row.confirms_at > now or points <= 0:
+    if row.state != "pending" or row.confirms_at > now or row.held_back_at is not None or points <= 0:
         return 0
     to_debt = min(-balances.debt, points)
     ref_type, ref_id = _ref(row.source_type, row.source_id, row.order_number)
@@ -185,6 +211,7 @@ _LOCKED: Select[*tuple[Any, ...]] = select(
     PointsEarning.points,
     PointsEarning.taken_back,
     PointsEarning.confirms_at,
+    PointsEarning.held_back_at,
     PointsEarning.rules_version,
     PointsEarning.lot_id,
 )

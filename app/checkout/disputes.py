@@ -1,0 +1,107 @@
+"""What the bank's word on a dispute means for the order: its story, its earned points, the staff's list.
+
+The order itself does not move. While the dispute is open, what the order earned stays pending, so that points
+cannot be earned by buying and then calling the bank; points already confirmed stay. Won: they confirm as they
+would have. Lost: the money is gone, and everything that was earned with it is taken back, as in a refund. Points
+that were spent on the order are not returned: the shopper has the goods, or staff cancel what was not shipped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.checkout.notices import alert
+from app.kernel.actor import Actor
+from app.kernel.database import run_atomically
+from app.kernel.money import Money
+from app.orders.service import story
+from app.orders.service.moving import LockedOrder, lock_order
+from app.outbox.service import add
+from app.payments import disputes, issues, queries
+from app.payments.bookkeeping import DisputeSnapshot
+from app.payments.service import lock_payment
+from app.rewards.service import earning
+from app.rewards.service.refunds import take_back
+
+OPENED = "Your bank disputes the card payment of this order. What it earns waits until that is decided."
+WON = "The dispute of the card payment was decided: the payment stands."
+LOST = (
+    "The dispute was decided: the money went back to your card, and what the order had earned was taken back."
+)
+ANSWER = "Answer the dispute at the gateway before its deadline; do not ship what has not left."
+
+
+def settle_dispute(*, gateway: str, truth: DisputeSnapshot, actor: Actor) -> bool:
+    """Apply it in a transaction of its own; whether it was news. Repeats and stale answers change nothing."""
+    return run_atomically(lambda: _apply(gateway, truth, actor))
+
+
+def _apply(gateway: str, truth: DisputeSnapshot, actor: Actor) -> bool:
+    payment = queries.find_payment_by_gateway_ref(gateway, truth.payment_ref)
+    if payment is None:
+        return _record(truth, {"payment_ref": truth.payment_ref}, "Find out whose payment this is.")
+    order = lock_order(number=payment.reference)
+    payment = lock_payment(payment.id)
+    applied = disputes.apply_dispute(payment, truth)
+    if not applied.changed:
+        return False
+    about = {"payment": str(payment.id), "order_number": order.number}
+    if applied.opened:
+        _opened(order, truth, about, actor)
+    if applied.after == "won":
+        _won(order, truth, actor)
+    elif applied.after == "lost":
+        _lost(order, truth, about, actor)
+    return True
+
+
+def _opened(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor) -> None:
+    earning.hold_back(order_number=order.number)
+    story.tell(order_id=order.id, event="disputed", text=OPENED, actor=actor, data={"reason": truth.reason})
+    _record(truth, about, ANSWER)
+
+
+def _won(order: LockedOrder, truth: DisputeSnapshot, actor: Actor) -> None:
+    ours = [payment.id for payment in queries.list_payments_of(order.number)]
+    if disputes.count_open(ours) == 0:
+        earning.let_go(order_number=order.number)
+    story.tell(order_id=order.id, event="dispute_won", text=WON, actor=actor)
+    issues.close_issue(
+        kind=disputes.KIND,
+        ref=truth.gateway_ref,
+        state="auto_fixed",
+        by=actor.name,
+        resolution="The bank decided for the shop.",
+    )
+
+
+def _lost(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor) -> None:
+    taken = 0
+    for source_type, source_id in (("order", order.id), ("first_order", order.customer_id)):
+        taken += take_back(
+            customer_id=order.customer_id,
+            source_type=source_type,
+            source_id=str(source_id),
+            order_number=order.number,
+            points=None,
+            idem_key=f"dispute:{truth.gateway_ref}:{source_type}",
+            actor=actor,
+        ).points
+    data = {"taken_back": taken, "amount": truth.amount, "currency": truth.currency}
+    story.tell(order_id=order.id, event="dispute_lost", text=LOST, actor=actor, data=data)
+    _record(truth, about | {"taken_back": taken}, "The money is gone. Cancel the order if it has not left.")
+    amount = Money(truth.amount, truth.currency).display
+    text = f"The bank took {amount} back; {taken:,} points that the order had earned were taken back."
+    add(alert("dispute_lost", order, text), request_id=actor.request_id)
+
+
+def _record(truth: DisputeSnapshot, about: dict[str, Any], suggestion: str) -> bool:
+    detail = about | {
+        "status": truth.status,
+        "amount": truth.amount,
+        "currency": truth.currency,
+        "reason": truth.reason,
+    }
+    return issues.record_issue(
+        kind=disputes.KIND, ref=truth.gateway_ref, detail=detail, suggestion=suggestion
+    )

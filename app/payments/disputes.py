@@ -1,0 +1,81 @@
+"""Disputes: what card holders and their banks do about a payment that we captured."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from app.kernel import clock
+from app.kernel.database import session
+from app.payments.bookkeeping import DisputeSnapshot
+from app.payments.models import Dispute, Payment
+from app.payments.service import write_changes
+from app.payments.states import DISPUTE
+
+KIND = "dispute"
+"""Of the issue that stays open until the bank or somebody of the staff has decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedDispute:
+    """What an answer did to a dispute. `before` is None when this was the first word of it."""
+
+    before: str | None
+    after: str
+
+    @property
+    def opened(self) -> bool:
+        return self.before is None
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+
+def apply_dispute(payment: Payment, truth: DisputeSnapshot) -> AppliedDispute:
+    """Write what `truth` means for a dispute of a locked payment; repeats and stale answers change nothing."""
+    now = clock.now()
+    statement = select(Dispute).where(
+        Dispute.gateway == payment.gateway, Dispute.gateway_ref == truth.gateway_ref
+    )
+    row = session().scalars(statement.execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        session().add(
+            Dispute(
+                gateway=payment.gateway,
+                gateway_ref=truth.gateway_ref,
+                payment_id=payment.id,
+                amount=truth.amount,
+                currency=truth.currency,
+                reason=truth.reason,
+                state=truth.status,
+                opened_at=now,
+                updated_at=now,
+                resolved_at=None if truth.status == "open" else now,
+            )
+        )
+        session().flush()
+        return AppliedDispute(None, truth.status)
+    before = row.state
+    if DISPUTE.allows(before, truth.status):
+        write_changes(row, truth.status, {"resolved_at": now}, now)
+    return AppliedDispute(before, row.state)
+
+
+def count_open(payment_ids: Sequence[uuid.UUID]) -> int:
+    """How many disputes of these payments the banks have not decided."""
+    statement = select(Dispute.gateway_ref).where(
+        Dispute.payment_id.in_(payment_ids), Dispute.state == "open"
+    )
+    return len(session().scalars(statement).all())
+
+
+def list_disputes(*, state: str | None = "open", limit: int = 100) -> Sequence[Dispute]:
+    """For staff: the oldest first, because its deadline is the nearest."""
+    statement = select(Dispute).order_by(Dispute.opened_at, Dispute.gateway_ref).limit(limit)
+    if state:
+        statement = statement.where(Dispute.state == state)
+    return session().scalars(statement).all()
