@@ -47,22 +47,26 @@ def ask_refund(
 ) -> RefundSnapshot | RefundRefused | Absent | Unknown | None:
     """Send a queued card refund under its own key, or ask how it went; None when it has ended before.
 
-    Raises NotFound.
+    One that was never sent is sent whenever its job comes at last. One that was sent without a word, and is not
+    there a day later, has failed: staff decide, instead of it waiting for ever. Raises NotFound.
     """
     refund = queries.get_refund(refund_id)
     payment = queries.get_payment(refund.payment_id)
     known_ref, payment_ref, amount = refund.gateway_ref, payment.gateway_ref, refund.amount
-    is_open, queued_for = refund.state in REFUND_OPEN, clock.now() - refund.created_at
+    is_open, is_new = refund.state in REFUND_OPEN, refund.state == "queued"
+    may_send = is_new or clock.now() - refund.created_at < rules.NEVER_RESEND_AFTER
     end_reading()
     if not is_open:
         return None
     crashpoint("refund.before_fetch")
     # Asked first: after a day the gateway may have forgotten the key, and would refund a second time.
     truth: RefundSnapshot | RefundRefused | Absent | Unknown = gateway.fetch_refund(refund_id, known_ref)
-    may_send = queued_for < rules.NEVER_RESEND_AFTER and payment_ref is not None
-    if isinstance(truth, Absent) and may_send:
-        crashpoint("refund.before_send")
-        truth = gateway.refund(refund_id, str(payment_ref), amount)
+    if isinstance(truth, Absent) and payment_ref is not None:
+        if may_send:
+            crashpoint("refund.before_send")
+            truth = gateway.refund(refund_id, payment_ref, amount)
+        else:
+            truth = RefundRefused("it never arrived at the gateway")
     crashpoint("refund.before_settle")
     settle_refund(refund_id=refund_id, truth=truth, actor=actor)
     crashpoint("refund.after_settle")

@@ -188,8 +188,7 @@ class StripeGateway:
         made = replies.read(reply, wire.Intent)
         if made is not None:
             return self._end(payment_id, made.id)
-        error = replies.failure(reply, 400)
-        if error is None or error.type != "idempotency_error":
+        if replies.failure(reply, 400) is None:
             return Unknown(replies.reason(reply))
         found = self._fetch(payment_id, None)
         if isinstance(found, Snapshot):

@@ -1,4 +1,4 @@
-"""The sandbox adapter against the real sandbox process."""
+"""Adapters in front of real processes: the sandbox's, localstripe, and a Stripe of recorded shapes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from flask import Flask
 
 from app.gateways.http import Timeouts
 from app.gateways.sandbox import SandboxGateway
+from app.gateways.stripe import StripeGateway
+from tests.gateways.houses import House, SandboxHouse, StripeHouse
+from tests.gateways.recorded import RecordedStripe
 from tests.sandbox.peers import KEY, SECRET, Gateway
 
 TIMEOUTS = Timeouts(connect=0.5, read=0.5, total=1.5)
@@ -32,3 +35,34 @@ def peer(process: Gateway) -> Gateway:
 @pytest.fixture
 def gateway(app: Flask, app_context: None, peer: Gateway) -> SandboxGateway:
     return SandboxGateway(url=peer.url, key=KEY, webhook_secrets=[SECRET, "whsec_old"], timeouts=TIMEOUTS)
+
+
+@pytest.fixture(scope="module", params=[SandboxHouse, StripeHouse], ids=["sandbox", "stripe"])
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = request.param(tmp_path_factory.mktemp("gateway"))
+    yield house
+    house.end()
+
+
+@pytest.fixture
+def house(app: Flask, app_context: None, running: House) -> House:
+    return running
+
+
+@pytest.fixture
+def books() -> Iterator[RecordedStripe]:
+    recorded = RecordedStripe()
+    yield recorded
+    recorded.end()
+
+
+@pytest.fixture
+def stripe_gateway(app: Flask, app_context: None, books: RecordedStripe) -> StripeGateway:
+    return StripeGateway(
+        url=books.url,
+        key="sk_test_1",
+        webhook_secrets=["whsec_1"],
+        timeouts=Timeouts(connect=0.5, read=0.5, total=2.0),
+        currency="HKD",
+        orders_url="https://shop.example/account/orders",
+    )

@@ -39,7 +39,7 @@ def answering(status: int, body: bytes, headers: Mapping[str, str] | None = None
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Same)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
