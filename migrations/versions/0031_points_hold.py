@@ -52,4 +52,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP FUNCTION points_hold(uuid, uuid, text, bigint, uuid, uuid, text, timestamptz, timestamptz)")
+    op.execute(
+        "DROP FUNCTION points_hold(uuid, uuid, text, bigint, uuid, uuid, text, timestamptz, timestamptz)"
+    )
