@@ -41,18 +41,7 @@ def endpoints() -> services.Endpoints:
 @pytest.fixture(scope="session")
 def template(endpoints: services.Endpoints) -> str:
     """The name of a migrated, empty database, made once per state of the migrations."""
-    digest = hashlib.sha256()
-    for path in sorted((ROOT / "migrations").rglob("*.py")):
-        digest.update(path.read_bytes())
-    name = f"template_{digest.hexdigest()[:16]}"
-    with psycopg.connect(_plain(endpoints.database_owner_url), autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(hashtext('template'))")
-        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
-            draft = f"draft_{uuid.uuid4().hex[:12]}"
-            connection.execute(f'CREATE DATABASE "{draft}"')
-            _migrate(endpoints, draft)
-            connection.execute(f'ALTER DATABASE "{draft}" RENAME TO "{name}"')
-    return name
+    return template_of(endpoints)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +96,22 @@ def web_role(database: services.Endpoints) -> Iterator[psycopg.Connection]:
     """A connection as the shop's own database role, autocommit."""
     with psycopg.connect(_plain(database.database_url), autocommit=True) as connection:
         yield connection
+
+
+def template_of(endpoints: services.Endpoints) -> str:
+    """As the fixture `template`."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "migrations").rglob("*.py")):
+        digest.update(path.read_bytes())
+    name = f"template_{digest.hexdigest()[:16]}"
+    with psycopg.connect(_plain(endpoints.database_owner_url), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtext('template'))")
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+            draft = f"draft_{uuid.uuid4().hex[:12]}"
+            connection.execute(f'CREATE DATABASE "{draft}"')
+            _migrate(endpoints, draft)
+            connection.execute(f'ALTER DATABASE "{draft}" RENAME TO "{name}"')
+    return name
 
 
 def _migrate(endpoints: services.Endpoints, name: str) -> None:

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 _directory = os.environ.get("SHOP_CRASH_DIR")
+strike: Callable[[str], None] | None = None
+"""Set by a test that plays many deaths within one process: it raises where the work is to be abandoned."""
 
 
 def crashpoint(name: str) -> None:
     """Die here if a test has asked for it."""
+    if strike is not None:
+        strike(name)
     if _directory is None:
         return
     try:

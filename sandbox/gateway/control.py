@@ -15,6 +15,7 @@ from sandbox.gateway import eventlog
 from sandbox.gateway.errors import ApiError, invalid, not_found
 from sandbox.gateway.events import public
 from sandbox.gateway.settings import FAULTS, MODES, TUNING
+from sandbox.gateway.store import set_ahead
 from sandbox.gateway.validation import known, whole_number
 from sandbox.gateway.wire import bank, json_body, refuse, reply
 
@@ -66,6 +67,7 @@ def reset() -> Response:
     bank().delivery.calm(3)  # who resets does not want to hear of the time before
     bank().settings.clear_faults()
     bank().settings.set_webhooks({"mode": "send"})
+    set_ahead(0)
     return reply(200, state())
 
 
@@ -121,6 +123,17 @@ def advance() -> Response:
     body = json_body()
     known(body, {"seconds"})
     bank().delivery.advance(whole_number({"seconds": str(body.get("seconds", ""))}, "seconds", 0, 0, 10**7))
+    return reply(200, state())
+
+
+@bp.post("/control/clock")
+def set_clock() -> Response:
+    """Run `ahead_seconds` before the machine's clock: what is due by then happens, and times say so."""
+    body = json_body()
+    known(body, {"ahead_seconds"})
+    ahead = whole_number({"s": str(body.get("ahead_seconds", ""))}, "s", 0, 0, 10**9)
+    set_ahead(ahead)
+    bank().store.on_work()
     return reply(200, state())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -238,3 +239,16 @@ def test_a_saved_card_pays_again(gateway: Gateway) -> None:
     assert gateway.call("DELETE", f"/v1/customers/c2/cards/{card['id']}").status_code == 404
     assert gateway.call("DELETE", f"/v1/customers/c1/cards/{card['id']}").status_code == 200
     assert gateway.pay(card["id"], "k2").status_code == 400
+
+
+def test_its_clock_runs_as_far_ahead_as_it_is_told(gateway: Gateway) -> None:
+    gateway.control("tuning", {"late_seconds": 3_000})
+    gateway.pay("pm_sandbox_late_authorization", "clock-1")
+    gateway.control("clock", {"ahead_seconds": 3_600})
+    wait_for(lambda: gateway.truth("clock-1")["status"] == "captured")
+    told = datetime.fromisoformat(gateway.truth("clock-1")["updated_at"])
+    assert timedelta(minutes=59) < told - datetime.now(UTC) < timedelta(minutes=61)
+    gateway.control("reset")
+    gateway.pay("pm_card_visa", "clock-2")
+    told = datetime.fromisoformat(gateway.truth("clock-2")["created_at"])
+    assert abs(told - datetime.now(UTC)) < timedelta(minutes=1)

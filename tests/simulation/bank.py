@@ -1,0 +1,127 @@
+"""What happens at the gateway and on the way from it: callbacks in any order, decisions, faults, and time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.kernel import clock
+from sandbox.gateway.events import signature_header
+from tests.sandbox.peers import SECRET
+from tests.simulation.customers import digest
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History
+
+URL = "/api/v1/webhooks/payments/sandbox"
+STUMBLES = ("error_500", "error_500_after", "reset", "reset_after", "truncated", "garbage")
+SPANS = {"seconds": (20, 70, 200), "minutes": (11, 40), "hours": (3, 26), "days": (16,)}
+
+
+def deliver(history: History) -> None:
+    """Callbacks come late, doubled, in any order; those never chosen are lost."""
+    learn(history)
+    if not history.events:
+        return
+    for _ in range(history.rng.randint(1, 4)):
+        event = history.rng.choice(history.events)
+        with history.attempt(f"callback {event['number']} {event['type']}", context=False):
+            status = send(history, event["raw"].encode())
+            if status != 200 and not (history.world.faults.struck and status == 503):
+                history.wrong(f"callback {event['number']}: HTTP {status}")
+
+
+def deliver_forged(history: History) -> None:
+    """Whatever the gateway did not sign, or signed long ago, changes nothing (I16)."""
+    learn(history)
+    if not history.events:
+        return
+    raw, before = history.rng.choice(history.events)["raw"].encode(), digest(history)
+    now = int(clock.now().timestamp())
+    forged = history.rng.choice(
+        (
+            {},
+            {"Sandbox-Signature": "t=1,v1=00"},
+            {"Sandbox-Signature": signature_header(raw, ["whsec_other"], now)},
+            {"Sandbox-Signature": signature_header(raw, [SECRET], now - 301)},
+            {"Sandbox-Signature": signature_header(raw, [SECRET], now + 302)},
+            {"Sandbox-Signature": signature_header(raw + b" ", [SECRET], now)},
+        )
+    )
+    with history.attempt("forged callback", mortal=False, context=False):
+        status = history.world.app.test_client().post(URL, data=raw, headers=forged).status_code
+        if status != 400:
+            history.wrong(f"forged callback: HTTP {status}")
+    if digest(history) != before:
+        history.wrong("a forged callback changed something")
+
+
+def decide(history: History) -> None:
+    """The bank makes up its mind, or changes it after the payment had ended."""
+    open_ones, closed = _undecided(history)
+    if open_ones and (not closed or history.rng.random() < 0.7):
+        settle(history, history.rng.choice(open_ones))
+    elif closed:
+        payment = history.rng.choice(closed)
+        history.late.add(payment["idempotency_key"])
+        history.world.peer.control(f"payments/{payment['id']}/late-authorize")
+        history.note(f"bank: {payment['reference']} {payment['status']}, and captured after all")
+
+
+def settle(history: History, payment: dict[str, Any]) -> None:
+    """A waiting payment is paid or declined."""
+    outcome = history.rng.choice(("paid", "paid", "declined"))
+    history.world.peer.control(f"payments/{payment['id']}/{outcome}")
+    history.note(f"bank: {payment['reference']} {outcome}")
+
+
+def settle_refund(history: History) -> None:
+    pending = [row for row in history.world.gateway_refunds() if row["status"] == "pending"]
+    if pending:
+        history.world.peer.control(f"refunds/{history.rng.choice(pending)['id']}/succeeded")
+        history.note("bank: a refund arrived")
+
+
+def stumble(history: History) -> None:
+    """The gateway is about to fail once or twice, or is down until it is up again."""
+    control, choice = history.world.peer.control, history.rng.random()
+    if choice < 0.6:
+        fault, times = history.rng.choice(STUMBLES), history.rng.randint(1, 2)
+        control(
+            "faults", {"fault": fault, "next": times, "on": history.rng.choice(("writes", "reads", "any"))}
+        )
+        history.note(f"gateway will {fault} {times}x")
+    else:
+        dead = history.rng.choice(("503", "reset", False, False))
+        control("dead", {"dead": dead})
+        history.note(f"gateway dead: {dead}")
+
+
+def let_time_pass(history: History) -> None:
+    unit = history.rng.choices(list(SPANS), (6, 4, 2, 1))[0]
+    span = history.rng.choice(SPANS[unit])
+    history.world.forward(**{unit: span})
+    history.note(f"{span} {unit} pass")
+
+
+def learn(history: History) -> None:
+    """Hear what the gateway would like to tell."""
+    after = history.events[-1]["number"] if history.events else 0
+    history.events += history.world.gateway_events(after)
+
+
+def send(history: History, raw: bytes) -> int:
+    """One callback, signed now; the HTTP status."""
+    signature = signature_header(raw, [SECRET], int(clock.now().timestamp()))
+    headers = {"Sandbox-Signature": signature}
+    return history.world.app.test_client().post(URL, data=raw, headers=headers).status_code
+
+
+def undecided(history: History) -> list[dict[str, Any]]:
+    return _undecided(history)[0]
+
+
+def _undecided(history: History) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Payments that wait at the gateway, and those that ended without money."""
+    payments = [one for one in history.world.gateway_payments() if not one["tombstone"]]
+    waiting = [one for one in payments if one["status"] in ("processing", "requires_action")]
+    return waiting, [one for one in payments if one["status"] in ("declined", "canceled")]

@@ -1,0 +1,64 @@
+"""What must be true after a history (docs/reliability.md, invariants)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from tests import verify
+from tests.live.shop import LiveShop
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History
+
+# What a job may have failed with on the way: a gateway without a word, and connections that the history itself broke.
+JOB_ERRORS = """
+  SELECT topic || ': ' || last_error AS what FROM outbox
+   WHERE last_error IS NOT NULL AND last_error !~ '^(Later|OperationalError|PendingRollbackError|InvalidRequestError):'
+"""
+# Each staff write has its audit row in the same commit, whatever died (I14).
+AUDIT = """
+  SELECT 'orders moved by staff' AS what,
+         (SELECT count(*) FROM order_event WHERE event IN ('packed','shipped','delivered')) AS done,
+         (SELECT count(*) FROM audit_log WHERE action = 'order.moved') AS told
+  UNION ALL SELECT 'refunds by staff', (SELECT count(*) FROM order_refund WHERE requested_by LIKE 'staff:%%'),
+         (SELECT count(*) FROM audit_log WHERE action = 'order.refund')
+  UNION ALL SELECT 'adjustments asked for', (SELECT count(*) FROM points_adjustment),
+         (SELECT count(DISTINCT after->>'adjustment_id') FROM audit_log WHERE after ? 'adjustment_id')
+"""
+SHELF = """
+  SELECT s.variant_id AS id, s.on_hand, s.reserved,
+         coalesce((SELECT sum((a.after->>'on_hand')::int - (a.before->>'on_hand')::int) FROM audit_log a
+                    WHERE a.action = 'stock.adjust' AND a.target_id = s.variant_id::text), 0)::int AS counted,
+         coalesce((SELECT sum(r.quantity) FROM stock_reservation r
+                    WHERE r.variant_id = s.variant_id AND r.state = 'committed'), 0)::int AS sold
+    FROM stock s
+"""
+MAILS = """
+  SELECT o.number, count(m.dedupe_key) AS mails FROM orders o
+    LEFT JOIN mail_message m ON m.subject_ref = o.number AND m.template = 'order_paid' AND m.sent_at IS NOT NULL
+   WHERE o.paid_at IS NOT NULL GROUP BY o.number HAVING count(m.dedupe_key) <> 1
+"""
+
+
+def everything(history: History) -> list[str]:
+    world = history.world
+    found = verify.differences(cast(LiveShop, world))
+    found += [f"job failed: {row['what']}" for row in world.rows(JOB_ERRORS)]
+    found += [f"audit: {row}" for row in world.rows(AUDIT) if row["done"] != row["told"]]
+    found += [f"receipts: {row}" for row in world.rows(MAILS)]
+    return found + _shelf(history) + _self_made(history)
+
+
+def _shelf(history: History) -> list[str]:
+    """Nothing is sold that was not there: what came, less what was sold, is what is left (I9)."""
+    return [
+        f"stock: {row}"
+        for row in history.world.rows(SHELF)
+        if row["on_hand"] != history.cast.stock[row["id"]] + row["counted"] - row["sold"]
+    ]
+
+
+def _self_made(history: History) -> list[str]:
+    """A success is late only where the bank changed its mind, never because we had given up early (I12)."""
+    late: list[dict[str, Any]] = history.world.rows("SELECT id::text, reference FROM payment WHERE late")
+    return [f"self-made late success: {row}" for row in late if row["id"] not in history.late]
