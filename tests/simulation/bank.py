@@ -24,10 +24,10 @@ def deliver(history: History) -> None:
         return
     for _ in range(history.rng.randint(1, 4)):
         event = history.rng.choice(history.events)
-        with history.attempt(f"callback {event['number']} {event['type']}", context=False):
+        with history.attempt(f"callback {event['name']}", context=False):
             status = send(history, event["raw"].encode())
             if status != 200 and not (history.world.faults.struck and status == 503):
-                history.wrong(f"callback {event['number']}: HTTP {status}")
+                history.wrong(f"callback {event['name']}: HTTP {status}")
 
 
 def deliver_forged(history: History) -> None:
@@ -106,7 +106,8 @@ def let_time_pass(history: History) -> None:
 def learn(history: History) -> None:
     """Hear what the gateway would like to tell."""
     after = history.events[-1]["number"] if history.events else 0
-    history.events += history.world.gateway_events(after)
+    for event in history.world.gateway_events(after):
+        history.events.append(event | {"name": f"{event['type']} #{len(history.events)}"})
 
 
 def send(history: History, raw: bytes) -> int:

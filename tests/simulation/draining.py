@@ -32,7 +32,7 @@ def drain(history: History) -> str:
     bank.learn(history)
     for event in history.rng.sample(history.events, len(history.events) // 2):
         if bank.send(history, event["raw"].encode()) != 200:
-            history.wrong(f"callback {event['number']} was refused while draining")
+            history.wrong(f"callback {event['name']} was refused while draining")
     began = clock.now()
     for minutes in HOPS:
         world.forward(minutes=minutes)

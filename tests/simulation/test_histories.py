@@ -24,3 +24,10 @@ def world(database: services.Endpoints, tmp_path_factory: pytest.TempPathFactory
 def test_a_history_ends_as_it_must(world: World, seed: int) -> None:
     result = play(world, seed)
     assert not result.found, str(result)
+
+
+def test_a_seed_replays_exactly(world: World) -> None:
+    """Whatever was played in between: a failing seed can be looked at again and again."""
+    first = play(world, 17)
+    play(world, 18)
+    assert play(world, 17).steps == first.steps
