@@ -28,7 +28,9 @@ def load(environ: dict[str, str] | None = None) -> dict[str, Any]:
         "SECRET_KEY_FALLBACKS": _words(env.get("SECRET_KEY_FALLBACKS", "")),
         "BASE_URL": env.get("BASE_URL", "http://127.0.0.1:8000").rstrip("/"),
         "TRUSTED_PROXIES": _integer(env, "TRUSTED_PROXIES", 0),
-        "LOG_FORMAT": _one_of(env, "LOG_FORMAT", "json" if mode == "production" else "text", {"json", "text"}),
+        "LOG_FORMAT": _one_of(
+            env, "LOG_FORMAT", "json" if mode == "production" else "text", {"json", "text"}
+        ),
         "LOG_LEVEL": env.get("LOG_LEVEL", "INFO").upper(),
         "MAX_CONTENT_LENGTH": 1024 * 1024,
         "MAX_FORM_MEMORY_SIZE": 256 * 1024,
@@ -121,6 +123,8 @@ def _payments(env: Any) -> dict[str, Any]:
         "GATEWAY_CONNECT_SECONDS": _number(env, "GATEWAY_CONNECT_SECONDS", 3.0),
         "GATEWAY_READ_SECONDS": _number(env, "GATEWAY_READ_SECONDS", 20.0),
         "GATEWAY_TOTAL_SECONDS": _number(env, "GATEWAY_TOTAL_SECONDS", 25.0),
+        "GATEWAY_BREAKER_FAILURES": _integer(env, "GATEWAY_BREAKER_FAILURES", 10),
+        "GATEWAY_BREAKER_SECONDS": _number(env, "GATEWAY_BREAKER_SECONDS", 10.0),
         "CARD_MINIMUM": _integer(env, "CARD_MINIMUM", 400),
     }
     if gateway == "sandbox":

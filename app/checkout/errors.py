@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kernel.errors import Conflict, NotFound, RuleBroken
+from app.kernel.errors import Conflict, NotFound, RuleBroken, Unavailable
 
 
 class CartEmpty(RuleBroken):
@@ -31,3 +31,9 @@ class OrderNotPayable(Conflict):
     """Only an order whose payment failed can be paid again."""
 
     code = "ORDER_NOT_PAYABLE"
+
+
+class CardsUnavailable(Unavailable):
+    """The card gateway does not answer; nothing was ordered, held or charged. What points pay goes on."""
+
+    code = "CARDS_UNAVAILABLE"

@@ -17,7 +17,7 @@ from typing import Any
 
 from app.checkout import queries, quote
 from app.checkout import settle as settling
-from app.checkout.errors import OrderNotPayable, QuoteExpired, QuoteStale
+from app.checkout.errors import CardsUnavailable, OrderNotPayable, QuoteExpired, QuoteStale
 from app.checkout.reserve import reserve
 from app.checkout.rules import Quote, Terms
 from app.checkout.settle import Settled
@@ -90,7 +90,7 @@ def place(
     """Turn a quote into an order and pay it. The same key again gets the same answer.
 
     Raises QuoteExpired and QuoteStale (details `quote`, a fresh one), PointsInsufficient, StockInsufficient,
-    QuoteNotFound, RuleBroken for `payment`, and the claim's own refusals; nothing is kept then.
+    QuoteNotFound, CardsUnavailable, RuleBroken for `payment`, and the claim's own refusals; nothing is kept then.
     """
     begin = partial(_begin_placing, request, quote_id, method, gateway, terms, present, actor)
     try:
@@ -111,7 +111,8 @@ def pay_again(
 ) -> Answer:
     """Try another card on an order whose payment failed; points and stock are taken again first.
 
-    Raises OrderNotFound, OrderNotPayable, PointsInsufficient, StockInsufficient and the claim's own refusals.
+    Raises OrderNotFound, OrderNotPayable, CardsUnavailable, PointsInsufficient, StockInsufficient and the claim's
+    own refusals.
     """
     begun = run_atomically(partial(_begin_again, request, number, method, gateway, actor))
     return _finish(begun, gateway=gateway, present=present, actor=actor)
@@ -139,6 +140,8 @@ def _begin_placing(
         return _resume(claim, method)
     agreed = queries.get_quote(request.customer_id, quote_id)
     method_kind = _check_method(method, agreed.card_due)
+    if agreed.card_due:
+        _check_open(gateway)
     reserved = reserve(
         quote=agreed,
         number=number,
@@ -170,6 +173,7 @@ def _begin_again(
     if order.status != "payment_failed":
         raise OrderNotPayable(f"This order is {order.status.replace('_', ' ')}; it cannot be paid now.")
     kind = _check_method(method, order.card_due)
+    _check_open(gateway)
     payment_id = ids.uuid7()
     payments.open_attempt(
         payment_id=payment_id,
@@ -254,6 +258,14 @@ def _check_method(method: PaymentMethod | None, card_due: int) -> str:
     if not card_due and method is not None:
         raise invalid("payment", "NOT_NEEDED", "Nothing is due on the card; leave the payment out.")
     return method.kind if method else "none"
+
+
+def _check_open(gateway: Gateway) -> None:
+    """Before anything is held. After the claim: who has an answer already gets it, whatever the gateway does."""
+    seconds = gateway.closed_for()
+    if seconds:
+        message = "Card payments do not work at the moment. Nothing was ordered or charged."
+        raise CardsUnavailable(message, retry_after=seconds)
 
 
 def _charge_request(

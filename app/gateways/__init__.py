@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from app.gateways.breaker import guarded
 from app.gateways.http import Timeouts
 from app.gateways.sandbox import SandboxGateway
 from app.payments.gateway import Gateway
 
 
 def gateway_from(config: Mapping[str, Any]) -> Gateway:
-    """One per process: it keeps its connections. Raises ValueError for a gateway without an adapter."""
+    """One per process: it keeps its connections, and counts its silences.
+
+    Raises ValueError for a gateway without an adapter.
+    """
+    return guarded(
+        _adapter(config),
+        failures=config["GATEWAY_BREAKER_FAILURES"],
+        seconds=config["GATEWAY_BREAKER_SECONDS"],
+    )
+
+
+def _adapter(config: Mapping[str, Any]) -> Gateway:
     timeouts = Timeouts(
         connect=config["GATEWAY_CONNECT_SECONDS"],
         read=config["GATEWAY_READ_SECONDS"],

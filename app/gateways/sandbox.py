@@ -36,6 +36,9 @@ class SandboxGateway(SandboxBooks):
         self._http = Transport(f"{url}/v1", headers=headers, timeouts=timeouts)
         self._secrets = tuple(webhook_secrets)
 
+    def closed_for(self) -> int:
+        return 0
+
     def charge(self, request: ChargeRequest) -> Snapshot | Unknown:
         about = {"payment": str(request.payment_id), "reference": request.reference}
         with watched(self.name, "charge", **about) as call:

@@ -57,6 +57,9 @@ class StripeGateway:
         self._currency = currency.lower()
         self._orders_url = orders_url
 
+    def closed_for(self) -> int:
+        return 0
+
     def charge(self, request: ChargeRequest) -> Snapshot | Unknown:
         about = {"payment": str(request.payment_id), "reference": request.reference}
         with self._watched("charge", **about) as call:

@@ -6,6 +6,7 @@ The SDK's own clients follow redirects or wait without end; ours bounds time and
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -23,6 +24,9 @@ PAGE = 100
 """Stripe's largest page."""
 # What the SDK may raise for a strange answer: its own errors, or a stumble over JSON that is no object.
 _STUMBLES = (stripe.StripeError, AttributeError, KeyError, TypeError, ValueError, RecursionError)
+
+# Two lines a request, and bodies at debug level: telemetry.py already says what is to be known.
+logging.getLogger("stripe").setLevel(logging.WARNING)
 
 
 class _Client(stripe.HTTPClient):

@@ -124,6 +124,9 @@ class Gateway(Protocol):
 
     name: str
 
+    def closed_for(self) -> int:
+        """Seconds until another charge may be begun; 0: now. Asks nobody, and need not say the same twice."""
+
     def charge(self, request: ChargeRequest) -> Snapshot | Unknown:
         """Create and confirm; idempotent by `payment_id`. A decline is a Snapshot."""
 

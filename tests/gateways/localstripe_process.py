@@ -20,8 +20,8 @@ _open = builtins.open
 class Loopback(socket.socket):
     """An IPv6 socket for everybody becomes an IPv4 one for this machine, and says where it listens."""
 
-    def __init__(self, family: int = -1, kind: int = -1, proto: int = -1, fileno: int | None = None) -> None:
-        super().__init__(socket.AF_INET if family == socket.AF_INET6 else family, kind, proto, fileno)
+    def __init__(self, family: int = -1, *more: Any, **named: Any) -> None:
+        super().__init__(socket.AF_INET if family == socket.AF_INET6 else family, *more, **named)
 
     def bind(self, address: Any) -> None:
         super().bind(("127.0.0.1", address[1]))

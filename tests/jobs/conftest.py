@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from app.gateways.sandbox import SandboxGateway
+from app.gateways.breaker import BreakingGateway
 from embedded import services
 from tests.conftest import ENVIRONMENT, ROOT
 from tests.sandbox.peers import KEY, SECRET, Gateway, Process
@@ -100,9 +100,9 @@ def peer(process: Gateway) -> Gateway:
 
 
 @pytest.fixture
-def gateway(app: Flask, app_context: None, peer: Gateway) -> SandboxGateway:
+def gateway(app: Flask, app_context: None, peer: Gateway) -> BreakingGateway:
     found = app.extensions["gateway"]
-    assert isinstance(found, SandboxGateway)
+    assert isinstance(found, BreakingGateway)
     return found
 
 

@@ -92,5 +92,8 @@ CATALOGUE: dict[str, Explained] = {
     "INTERNAL_ERROR": Explained(
         500, "Our fault; tell us the `request_id`.", "With the same Idempotency-Key."
     ),
+    "CARDS_UNAVAILABLE": Explained(
+        503, "The card gateway does not answer; nothing was ordered. Orders that points pay go on.", _LATER
+    ),
     "UNAVAILABLE": Explained(503, "Something that the shop depends on does not answer.", _LATER),
 }

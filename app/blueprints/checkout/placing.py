@@ -18,7 +18,7 @@ from app.blueprints.common import limits
 from app.blueprints.common.actors import actor_from_request
 from app.blueprints.common.checkout import gateway, terms
 from app.checkout import flow, queries, quote
-from app.checkout.errors import QuoteExpired, QuoteNotFound, QuoteStale
+from app.checkout.errors import CardsUnavailable, QuoteExpired, QuoteNotFound, QuoteStale
 from app.checkout.rules import Quote
 from app.inventory.errors import StockInsufficient
 from app.kernel.database import run_atomically
@@ -58,6 +58,9 @@ def place(key: str) -> Response:
         raise _too_few(agreed) from error
     except StockInsufficient:
         raise
+    except CardsUnavailable as error:
+        message = f"{error.message} Please try again in a minute."
+        raise Refused(Quoted(agreed, errors=[PageError("card", message)]), 503) from error
     except Conflict as error:
         if error.code == "IDEMPOTENCY_IN_FLIGHT":
             return _to_the_first(key)

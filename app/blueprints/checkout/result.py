@@ -19,6 +19,7 @@ from app.blueprints.common import limits
 from app.blueprints.common.actors import actor_from_request
 from app.blueprints.common.checkout import gateway
 from app.checkout import flow
+from app.checkout.errors import CardsUnavailable
 from app.gateways.asking import ask_payment
 from app.kernel import clock
 from app.kernel.errors import Conflict, RuleBroken
@@ -83,6 +84,8 @@ def retry(number: str) -> Answer:
         return _refused(number, PageError("card", f"{error.message} Nothing was charged."), 409)
     except RuleBroken as error:
         return _refused(number, PageError("card", error.message), 422)
+    except CardsUnavailable as error:
+        return _refused(number, PageError("card", f"{error.message} Please try again in a minute."), 503)
 
 
 def _pay_again(number: str) -> flow.Answer:
