@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import case, literal_column, or_, update
+from sqlalchemy import case, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.audit import service as audit
@@ -21,8 +22,8 @@ MIN_NOTE, MAX_NOTE = 5, 1_000
 def record_issue(*, kind: str, ref: str, detail: dict[str, Any], suggestion: str) -> bool:
     """Open an issue once per `kind` and `ref`, and mail staff about it; True when it is new.
 
-    Seen again: only `last_seen_at` moves. One that was settled opens again only if it says something
-    else now, or if what had fixed it by itself did not last.
+    Seen again: only `last_seen_at` moves. One that was settled opens again, with another mail, only if it says
+    something else now, or if what had fixed it by itself did not last.
     """
     now = clock.now()
     row = insert(ReconciliationIssue).values(
@@ -45,13 +46,43 @@ def record_issue(*, kind: str, ref: str, detail: dict[str, Any], suggestion: str
             "state": case((came_back, "open"), else_=table.state),
         },
     )
+    was = _lock_state(kind, ref)
     # xmax is 0 only in a row version that this very statement inserted
-    is_new = bool(session().execute(statement.returning(literal_column("xmax = 0"))).scalar_one())
-    if is_new:
+    outcome = session().execute(statement.returning(literal_column("xmax = 0"), table.state)).one()
+    is_new = bool(outcome[0])
+    if is_new or (was not in (None, "open") and outcome.state == "open"):
         payload = {"subject": kind, "text": suggestion, **detail, "ref": ref}
-        key = f"mail:staff_alert:{kind}:{ref}"
+        key = f"mail:staff_alert:{kind}:{ref}" + ("" if is_new else f":{now.isoformat()}")
         outbox.add(outbox.Job("mail.staff_alert", key, payload, queue=outbox.MAIL_QUEUE))
     return is_new
+
+
+def _lock_state(kind: str, ref: str) -> str | None:
+    """The state before, its row locked, so that two who find it again at once send one mail."""
+    statement = select(ReconciliationIssue.state).where(
+        ReconciliationIssue.kind == kind, ReconciliationIssue.ref == ref
+    )
+    return session().scalar(statement.with_for_update())
+
+
+def find_issue(kind: str, ref: str) -> ReconciliationIssue | None:
+    """As it is now."""
+    return session().get(ReconciliationIssue, (kind, ref), populate_existing=True)
+
+
+def close_all_but(*, kind: str, refs: Collection[str], by: str) -> int:
+    """Close the open issues of a kind that a complete check has not found again; how many."""
+    statement = (
+        update(ReconciliationIssue)
+        .where(
+            ReconciliationIssue.kind == kind,
+            ReconciliationIssue.state == "open",
+            ReconciliationIssue.ref.not_in(refs),
+        )
+        .values(state="auto_fixed", resolved_at=clock.now(), resolved_by=by, resolution="It is so no more.")
+        .returning(ReconciliationIssue.ref)
+    )
+    return len(session().execute(statement).all())
 
 
 def close_issue(*, kind: str, ref: str, state: str, by: str, resolution: str) -> bool:

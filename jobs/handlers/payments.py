@@ -7,9 +7,12 @@ from datetime import timedelta
 
 from flask import current_app
 
+from app.checkout.book_checks import PENDING_CHECK, run_checks
 from app.checkout.disputes import ANSWER, settle_dispute
 from app.gateways.asking import ask_payment, ask_refund
+from app.gateways.matching import match
 from app.gateways.reconcile import reconcile, report_orphan
+from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import end_reading, run_atomically
 from app.payments import disputes, issues, queries
@@ -18,6 +21,8 @@ from app.payments.bookkeeping import Bookkeeper
 from app.payments.gateway import Absent, Gateway, Snapshot, Unknown
 from jobs.registry import Later, RunningJob, Task
 
+DAYS = 3
+"""How many days are matched each day, today included."""
 ORPHAN_AFTER = 5
 """Tries, before a callback about a payment that we do not have is taken for what it is: ours are stored before
 they are sent."""
@@ -56,6 +61,22 @@ def reconcile_task() -> str | None:
     """What `flask payments reconcile` does."""
     report = reconcile(gateway=gateway(), actor=system("payments.reconcile"))
     return str(report) if report else "another run is under way"
+
+
+def match_task() -> str | None:
+    """What `flask payments match` does, over the last days: one that was missed is not missed for ever."""
+    today, actor = clock.now().date(), system("payments.match")
+    runs = [
+        match(gateway=gateway(), day=today - timedelta(days=back), actor=actor)
+        for back in reversed(range(DAYS))
+    ]
+    return "; ".join(str(run) for run in runs if run) or "another run is under way"
+
+
+def watch_task() -> str | None:
+    """Orders whose payment nobody knows about for too long: an issue each, and a mail to staff."""
+    checked = run_checks(checks=[PENDING_CHECK], actor=system("payments.watch"))
+    return f"{checked.found} pending too long, {checked.closed} no longer"
 
 
 def _payment_changed(job: RunningJob) -> str:
@@ -123,4 +144,8 @@ def _only_told(job: RunningJob, ref: str) -> str:
 
 
 HANDLERS = {"payments.webhook": webhook, "payments.refund": refund}
-TASKS = (Task("payments.reconcile", timedelta(seconds=30), reconcile_task),)
+TASKS = (
+    Task("payments.reconcile", timedelta(seconds=30), reconcile_task),
+    Task("payments.watch", timedelta(minutes=1), watch_task),
+    Task("payments.match", timedelta(hours=24), match_task),
+)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 import uuid
+from datetime import datetime, timedelta
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from app.gateways.asking import ask_payment
+from app.gateways.matching import match
 from app.gateways.reconcile import reconcile
+from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import transaction
 from app.kernel.errors import NotFound
@@ -32,6 +35,18 @@ def reconcile_command() -> None:
     report = reconcile(gateway=current_app.extensions["gateway"], actor=system("flask payments reconcile"))
     click.echo(str(report) if report else "Another run is under way; nothing was done.")
     if report is not None and not report.complete:
+        sys.exit(1)
+
+
+@payments.command("match")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="A day in UTC; yesterday if not given.")
+def match_command(day: datetime | None) -> None:
+    """Match the gateway's report of a day with payments, orders, points and stock. Safe to run twice."""
+    gateway = current_app.extensions["gateway"]
+    chosen = day.date() if day else clock.now().date() - timedelta(days=1)
+    run = match(gateway=gateway, day=chosen, actor=system("flask payments match"))
+    click.echo(str(run) if run else "Another run is under way; nothing was done.")
+    if run is not None and not run.complete:
         sys.exit(1)
 
 
