@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, or_, select
 
 from app.accounts.models import Address, ApiToken, Customer
 from app.kernel import ids
-from app.kernel.database import session
+from app.kernel.database import count_up_to, session
 from app.kernel.errors import NotFound
-from app.kernel.pagination import DEFAULT_LIMIT, Page, decode_cursor, encode_cursor
+from app.kernel.pagination import DEFAULT_LIMIT, MAX_TOTAL, Page, bad_cursor, decode_cursor, page_of
 
 _PERSON = (
     Customer.id,
@@ -98,10 +98,14 @@ def find_bearer(access_token: str) -> Bearer | None:
 
 
 def list_customers(
-    *, text: str = "", cursor: str | None = None, limit: int = DEFAULT_LIMIT, staff_only: bool = False
+    *,
+    text: str = "",
+    cursor: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+    with_total: bool = False,
 ) -> Page[Person]:
-    """Newest first. `text` is an id, or part of an e-mail address or a name."""
-    filters = {"customers": text, "staff": staff_only}
+    """Newest first. `text` is an id, or part of an e-mail address or a name. Raises RuleBroken `CURSOR_INVALID`."""
+    filters = {"customers": text}
     statement = select(*_PERSON)
     if text:
         pattern = f"%{text.lower().translate(_LIKE)}%"
@@ -112,16 +116,26 @@ def list_customers(
         if (customer_id := _uuid(text)) is not None:
             found.append(Customer.id == customer_id)
         statement = statement.where(or_(*found))
-    if staff_only:
-        statement = statement.where(Customer.role != "customer")
+    total = count_up_to(statement, MAX_TOTAL) if with_total else None
     backwards = False
     if cursor is not None:
         (key,), backwards = decode_cursor(cursor, filters=filters, width=1)
         boundary = _uuid(str(key))
+        if boundary is None:
+            raise bad_cursor()
         statement = statement.where(Customer.id > boundary if backwards else Customer.id < boundary)
     order = Customer.id.asc() if backwards else Customer.id.desc()
     rows = session().execute(statement.order_by(order).limit(limit + 1)).all()
-    return _page([_made(row) for row in rows], limit, cursor is not None, backwards, filters)
+    page = page_of(
+        rows,
+        limit=limit,
+        key=lambda row: [str(row.id)],
+        filters=filters,
+        backwards=backwards,
+        first=cursor is None,
+        total=total,
+    )
+    return page.showing(_made)
 
 
 def list_addresses(customer_id: uuid.UUID) -> Sequence[Address]:
@@ -164,19 +178,3 @@ def _uuid(text: str) -> uuid.UUID | None:
         return uuid.UUID(text)
     except ValueError:
         return None
-
-
-def _page(rows: list[Person], limit: int, entered: bool, backwards: bool, filters: Any) -> Page[Person]:
-    more, items = len(rows) > limit, rows[:limit]
-    if backwards:
-        items.reverse()
-    has_next = entered if backwards else more
-    has_prev = more if backwards else entered
-    return Page(
-        items=items,
-        limit=limit,
-        next=encode_cursor([str(items[-1].id)], filters=filters) if items and has_next else None,
-        prev=encode_cursor([str(items[0].id)], filters=filters, backwards=True)
-        if items and has_prev
-        else None,
-    )

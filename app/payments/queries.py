@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, or_, select, tuple_
 
 from app.kernel import clock
-from app.kernel.database import session
+from app.kernel.database import count_up_to, session
 from app.kernel.errors import NotFound
-from app.kernel.pagination import Page, bad_cursor, decode_cursor, encode_cursor
+from app.kernel.pagination import MAX_TOTAL, Page, bad_cursor, decode_cursor, page_of
 from app.payments.models import CardRefund, GatewayCursor, Payment, ReconciliationIssue, WebhookEvent
 from app.payments.states import OPEN, REFUND_OPEN
 
@@ -157,21 +157,31 @@ def count_open_issues() -> int:
     return session().scalar(statement) or 0
 
 
-def list_payments(*, state: str | None, cursor: str | None, limit: int) -> Page[Payment]:
+def list_payments(
+    *, state: str | None, cursor: str | None, limit: int, with_total: bool = False
+) -> Page[Payment]:
     """For staff: newest first. Raises RuleBroken `CURSOR_INVALID`."""
     statement: Select[Any] = select(Payment)
     if state:
         statement = statement.where(Payment.state == state)
     filters = ["payments", state]
-    if cursor:
-        statement = _after(statement, *decode_cursor(cursor, filters=filters, width=2)[0])
-    newest_first = statement.order_by(Payment.created_at.desc(), Payment.id.desc()).limit(limit + 1)
-    rows = session().scalars(newest_first).all()
-    following = None
-    if len(rows) > limit:
-        last = rows[limit - 1]
-        following = encode_cursor([last.created_at.isoformat(), str(last.id)], filters=filters)
-    return Page(items=rows[:limit], limit=limit, next=following)
+    total = count_up_to(statement, MAX_TOTAL) if with_total else None
+    backwards = False
+    edge = tuple_(Payment.created_at, Payment.id)
+    if cursor is not None:
+        key, backwards = decode_cursor(cursor, filters=filters, width=2)
+        boundary = _boundary(*key)
+        statement = statement.where(edge > boundary if backwards else edge < boundary)
+    order = (Payment.created_at, Payment.id) if backwards else (Payment.created_at.desc(), Payment.id.desc())
+    return page_of(
+        session().scalars(statement.order_by(*order).limit(limit + 1)).all(),
+        limit=limit,
+        key=lambda row: [row.created_at.isoformat(), str(row.id)],
+        filters=filters,
+        backwards=backwards,
+        first=cursor is None,
+        total=total,
+    )
 
 
 def list_issues(*, state: str | None = "open", limit: int = 100) -> Sequence[ReconciliationIssue]:
@@ -182,11 +192,8 @@ def list_issues(*, state: str | None = "open", limit: int = 100) -> Sequence[Rec
     return session().scalars(statement).all()
 
 
-def _after(statement: Select[Any], created_at: str, payment_id: str) -> Select[Any]:
+def _boundary(created_at: str, payment_id: str) -> tuple[datetime, uuid.UUID]:
     try:
-        moment, last = datetime.fromisoformat(created_at), uuid.UUID(payment_id)
+        return datetime.fromisoformat(created_at), uuid.UUID(payment_id)
     except (TypeError, ValueError):
         raise bad_cursor() from None
-    return statement.where(
-        or_(Payment.created_at < moment, (Payment.created_at == moment) & (Payment.id < last))
-    )

@@ -127,7 +127,9 @@ class AuditOut(Struct):
     errors=["CURSOR_INVALID"],
 )
 def list_payments(query: PaymentQuery) -> Answer:
-    page = payments.list_payments(state=query.status, cursor=query.cursor, limit=query.size)
+    page = payments.list_payments(
+        state=query.status, cursor=query.cursor, limit=query.size, with_total=query.total
+    )
     return answer(listing(page, PaymentOut.of))
 
 

@@ -95,7 +95,9 @@ class CustomerDetail(Struct):
     errors=["CURSOR_INVALID"],
 )
 def list_customers(query: CustomerQuery) -> Answer:
-    page = accounts.list_customers(text=query.q or "", cursor=query.cursor, limit=query.size)
+    page = accounts.list_customers(
+        text=query.q or "", cursor=query.cursor, limit=query.size, with_total=query.total
+    )
     return answer(listing(page, CustomerRow.of))
 
 

@@ -106,7 +106,11 @@ def create_adjustment(body: AdjustmentBody, key: IdempotentRequest) -> Answer:
 )
 def list_adjustments(query: AdjustmentQuery) -> Answer:
     page = queries.list_adjustments(
-        state=query.status, customer_id=query.customer_id, cursor=query.cursor, limit=query.size
+        state=query.status,
+        customer_id=query.customer_id,
+        cursor=query.cursor,
+        limit=query.size,
+        with_total=query.total,
     )
     return answer(listing(page, AdjustmentOut.of))
 

@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.kernel.database import session
-from app.kernel.errors import RuleBroken
-from app.kernel.pagination import DEFAULT_LIMIT, Page, decode_cursor, encode_cursor
+from app.kernel.database import count_up_to, session
+from app.kernel.pagination import DEFAULT_LIMIT, MAX_TOTAL, Page, bad_cursor, decode_cursor, page_of
 from app.rewards.errors import AdjustmentNotFound
 from app.rewards.models import PointsAdjustment
 from app.rewards.programme_models import AdjustmentBatch
@@ -82,16 +81,17 @@ def list_adjustments(
     batch_id: uuid.UUID | None = None,
     cursor: str | None = None,
     limit: int = DEFAULT_LIMIT,
+    with_total: bool = False,
 ) -> Page[Adjustment]:
-    """Newest first."""
+    """Newest first. Raises RuleBroken `CURSOR_INVALID`."""
     wanted = {
         PointsAdjustment.state: state,
         PointsAdjustment.customer_id: customer_id,
         PointsAdjustment.requested_by: requested_by,
         PointsAdjustment.batch_id: batch_id,
     }
-    rows, more, backwards, filters = _rows(PointsAdjustment, _ADJUSTMENT, wanted, cursor, limit)
-    return _page([Adjustment(*row) for row in rows], limit, more, backwards, cursor, filters)
+    page = _page(PointsAdjustment, _ADJUSTMENT, wanted, cursor, limit, with_total)
+    return page.showing(lambda row: Adjustment(*row))
 
 
 def get_batch(batch_id: uuid.UUID) -> Batch:
@@ -105,48 +105,43 @@ def get_batch(batch_id: uuid.UUID) -> Batch:
 def list_batches(
     *, state: str | None = None, cursor: str | None = None, limit: int = DEFAULT_LIMIT
 ) -> Page[Batch]:
-    """Newest first."""
-    rows, more, backwards, filters = _rows(
-        AdjustmentBatch, _BATCH, {AdjustmentBatch.state: state}, cursor, limit
-    )
-    return _page([Batch(*row) for row in rows], limit, more, backwards, cursor, filters)
+    """Newest first. Raises RuleBroken `CURSOR_INVALID`."""
+    page = _page(AdjustmentBatch, _BATCH, {AdjustmentBatch.state: state}, cursor, limit)
+    return page.showing(lambda row: Batch(*row))
 
 
-def _rows(
-    model: Any, columns: list[Any], wanted: dict[Any, Any], cursor: str | None, limit: int
-) -> tuple[list[Any], bool, bool, dict[str, Any]]:
+def _page(
+    model: Any,
+    columns: list[Any],
+    wanted: dict[Any, Any],
+    cursor: str | None,
+    limit: int,
+    with_total: bool = False,
+) -> Page[Any]:
     filters = {column.key: value for column, value in wanted.items()} | {"of": model.__tablename__}
     statement = select(*columns).where(
         *[column == value for column, value in wanted.items() if value is not None]
     )
+    total = count_up_to(statement, MAX_TOTAL) if with_total else None
     backwards = False
     if cursor is not None:
         (key,), backwards = decode_cursor(cursor, filters=filters, width=1)
         boundary = _boundary(key)
         statement = statement.where(model.id > boundary if backwards else model.id < boundary)
     order = model.id.asc() if backwards else model.id.desc()
-    rows = list(session().execute(statement.order_by(order).limit(limit + 1)))
-    more, rows = len(rows) > limit, rows[:limit]
-    if backwards:
-        rows.reverse()
-    return rows, more, backwards, filters
+    return page_of(
+        session().execute(statement.order_by(order).limit(limit + 1)).all(),
+        limit=limit,
+        key=lambda row: [str(row.id)],
+        filters=filters,
+        backwards=backwards,
+        first=cursor is None,
+        total=total,
+    )
 
 
 def _boundary(key: Any) -> uuid.UUID:
     try:
         return uuid.UUID(str(key))
     except ValueError:
-        message = "This page link is not valid. Start again from the first page."
-        raise RuleBroken(message, code="CURSOR_INVALID") from None
-
-
-def _page(
-    items: list[Any], limit: int, more: bool, backwards: bool, cursor: str | None, filters: dict[str, Any]
-) -> Page[Any]:
-    has_next, has_prev = (True, more) if backwards else (more, cursor is not None)
-    return Page(
-        items=items,
-        limit=limit,
-        next=encode_cursor([items[-1].id], filters=filters) if items and has_next else None,
-        prev=encode_cursor([items[0].id], filters=filters, backwards=True) if items and has_prev else None,
-    )
+        raise bad_cursor() from None
