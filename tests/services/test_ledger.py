@@ -212,18 +212,24 @@ def test_earned_points_wait_then_pay_a_debt_first() -> None:
             psycopg.errors.CheckViolation,
         ),
         (
-            ("INSERT INTO points_account (customer_id, available) SELECT id, 5 FROM customer"
-            " WHERE id NOT IN (SELECT customer_id FROM points_account) LIMIT 1"),
+            (
+                "INSERT INTO points_account (customer_id, available) SELECT id, 5 FROM customer"
+                " WHERE id NOT IN (SELECT customer_id FROM points_account) LIMIT 1"
+            ),
             psycopg.errors.CheckViolation,
         ),
         (
-            ("INSERT INTO points_tx SELECT gen_random_uuid(), customer_id, 'adjust', 'x', 'x', 'x', 'x', 'x', '{}',"
-            " now() FROM points_account LIMIT 1"),
+            (
+                "INSERT INTO points_tx SELECT gen_random_uuid(), customer_id, 'adjust', 'x', 'x', 'x', 'x', 'x', '{}',"
+                " now() FROM points_account LIMIT 1"
+            ),
             psycopg.errors.CheckViolation,
         ),
         (
-            ("INSERT INTO points_lot (id, customer_id, origin_type, origin_id, created_at, granted, available)"
-            " SELECT gen_random_uuid(), customer_id, 'x', 'x', now(), 5, 5 FROM points_account LIMIT 1"),
+            (
+                "INSERT INTO points_lot (id, customer_id, origin_type, origin_id, created_at, granted, available)"
+                " SELECT gen_random_uuid(), customer_id, 'x', 'x', now(), 5, 5 FROM points_account LIMIT 1"
+            ),
             psycopg.errors.CheckViolation,
         ),
     ],

@@ -30,7 +30,11 @@ CONTEXTS: dict[str, Context] = {
         points=-500, balance=17740, reason="Correction", statement_url="https://shop.example/miles"
     ),
     "points_expiring": mail(
-        points=1200, days=30, expires_on=date(2027, 3, 1), balance=17740, statement_url="https://shop.example/miles"
+        points=1200,
+        days=30,
+        expires_on=date(2027, 3, 1),
+        balance=17740,
+        statement_url="https://shop.example/miles",
     ),
     "staff_alert": mail(
         title="Payment needs a look",

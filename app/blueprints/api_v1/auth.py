@@ -70,9 +70,7 @@ class Registered(Struct):
 )
 def register(body: RegisterBody) -> Answer:
     with transaction():
-        person = join(
-            actor=actor_from_request(), email=body.email, password=body.password, name=body.name
-        )
+        person = join(actor=actor_from_request(), email=body.email, password=body.password, name=body.name)
         tokens = _issue(person)
     return answer(
         Registered(Customer.of(person), Tokens.of(tokens)), status=201, message="Your account was created."

@@ -62,7 +62,9 @@ def simulate_command(file: Path, since: datetime, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_as_data(result), indent=2))
         return
-    click.echo(f"{result.total.was.orders:,} paid orders since {since:%Y-%m-%d %H:%M} UTC, none of them touched.")
+    click.echo(
+        f"{result.total.was.orders:,} paid orders since {since:%Y-%m-%d %H:%M} UTC, none of them touched."
+    )
     _table("All customers", result.total, draft.currency)
     for tier, comparison in sorted(result.by_tier.items()):
         _table(f"Tier {tier}", comparison, draft.currency)
@@ -150,7 +152,9 @@ def _table(title: str, comparison: Comparison, currency: str) -> None:
     click.echo(f"\n{title:<20}{'was':>20}{'draft':>20}{'difference':>20}")
     was, draft = asdict(comparison.was), asdict(comparison.draft)
     for name, label in NAMES.items():
-        shown = [_number(name, value, currency) for value in (was[name], draft[name], draft[name] - was[name])]
+        shown = [
+            _number(name, value, currency) for value in (was[name], draft[name], draft[name] - was[name])
+        ]
         click.echo(f"  {label:<18}{shown[0]:>20}{shown[1]:>20}{shown[2]:>20}")
 
 
