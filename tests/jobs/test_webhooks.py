@@ -87,6 +87,15 @@ def test_what_the_gateway_did_not_sign_leaves_no_trace(client: FlaskClient, head
     assert stored() == before
 
 
+@pytest.mark.parametrize("field", ["id", "idempotency_key"])
+def test_a_signed_callback_that_cannot_be_kept_is_refused(client: FlaskClient, field: str) -> None:
+    callback, before = json.loads(event(5)), stored()
+    callback["data"]["payment"][field] = "nul\0"
+    body = json.dumps(callback).encode()
+    assert client.post(URL, data=body, headers=sign(body)).status_code == 400
+    assert stored() == before
+
+
 def test_other_gateways_other_methods_and_floods(client: FlaskClient) -> None:
     body, before = event(7), stored()
     assert client.post(URL.replace("sandbox", "stripe"), data=body, headers=sign(body)).status_code == 404

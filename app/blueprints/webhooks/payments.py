@@ -33,6 +33,7 @@ def receive(gateway: str) -> Response:
     body = _body()
     try:
         event = adapter.parse_webhook(body, dict(request.headers), clock.now())
+        _check_storable(event)
     except SignatureInvalid as error:
         RECEIVED.labels(gateway, "refused").inc()
         log.warning("webhook refused", gateway=gateway, reason=str(error))
@@ -50,6 +51,13 @@ def _body() -> bytes:
         return request.get_data(cache=False)
     except RequestEntityTooLarge as error:
         raise TooLarge(f"A callback may have {MAX_BODY} bytes.") from error
+
+
+def _check_storable(event: GatewayEvent) -> None:
+    """PostgreSQL keeps no NUL, in text or in JSON, whoever signed it. Raises SignatureInvalid."""
+    kept = (event.event_id, event.type, event.object_ref, event.object_key, event.payment_key)
+    if any("\0" in part for part in kept if part):
+        raise SignatureInvalid("the callback cannot be read")
 
 
 def _store(gateway: str, event: GatewayEvent, body: bytes) -> bool:
