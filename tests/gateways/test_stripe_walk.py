@@ -117,3 +117,12 @@ def test_a_key_is_looked_for_no_further_back_than_it_is_old(
     old = older(request_with("pm_card_visa"), timedelta(hours=3))
     assert stripe_gateway.fetch(old.payment_id, None) == Absent()
     assert len(books.seen) == 4, "three pages: to the end"
+
+
+def test_money_is_found_behind_a_tombstone(stripe_gateway: StripeGateway, books: RecordedStripe) -> None:
+    """Stripe may have forgotten the key: then a charge that came very late has its tombstone's id beside it."""
+    request = request_with("pm_card_visa")
+    paid = charged(stripe_gateway, request)
+    books._answers.clear()
+    books._new_intent(1, "hkd", {"payment_id": paid.key, "tombstone": "1"})["status"] = "canceled"
+    assert stripe_gateway.fetch(request.payment_id, None) == paid
