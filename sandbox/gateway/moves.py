@@ -84,8 +84,11 @@ class Moves:
         self, event: str, payment: dict[str, Any], *, wait: float = 0, booked: float | None = None
     ) -> None:
         self._store.save(payment, booked=booked)
-        fate = card_of(payment).webhooks
-        self._events.emit(event, payment, wait=wait, fate="send" if fate == "reordered" else fate)
+        card = card_of(payment)
+        if card.answer == "timeout_after":  # told sooner, whoever waits would know before the wait is over
+            wait += self._settings.tuning["timeout_seconds"]
+        fate = "send" if card.webhooks == "reordered" else card.webhooks
+        self._events.emit(event, payment, wait=wait, fate=fate)
 
     def schedule(self, action: str, target: str) -> None:
         """Let `action` happen after `late_seconds`, restart or not."""

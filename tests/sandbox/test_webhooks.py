@@ -25,6 +25,24 @@ def test_a_webhook_is_signed_and_carries_the_payment(gateway: Gateway, shop: Sho
     assert (event["type"], event["data"]) == ("payment.captured", {"payment": payment})
 
 
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [
+        ("pm_sandbox_timeout_paid", "payment.captured"),
+        ("pm_sandbox_timeout_declined", "payment.declined"),
+    ],
+)
+def test_whoever_waits_for_a_withheld_answer_hears_the_truth_only_afterwards(
+    gateway: Gateway, shop: Shop, token: str, told: str
+) -> None:
+    with pytest.raises(requests.ReadTimeout):
+        gateway.pay(token, "k1", wait=0.3)
+    truth = gateway.truth("k1")
+    (delivery,) = gateway.events(truth["id"])[0]["deliveries"]
+    assert (truth["status"], delivery["state"]) == (told.removeprefix("payment."), "pending")
+    wait_for(lambda: shop.types(truth["id"]) == [told])
+
+
 def test_two_secrets_sign_during_rotation(gateway: Gateway, shop: Shop) -> None:
     gateway.control("webhooks", {"secrets": ["whsec_new", SECRET]})
     payment = gateway.pay("pm_card_visa", "k1").json()["id"]
