@@ -37,7 +37,8 @@ class Reply:
     @property
     def code(self) -> str:
         """The error code, or "" for an answer that is none."""
-        body = json.loads(self.raw) if self.raw else {}
+        is_json = self.headers.get("content-type", "").startswith("application/json")
+        body = json.loads(self.raw) if is_json else {}
         return (body.get("data") or {}).get("code", "") if body.get("status") == "error" else ""
 
     @property
@@ -54,7 +55,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Call:
-    """A request ready to be sent."""
+    """A request ready to be sent. `body`: text as it is, anything else as JSON."""
 
     method: str
     path: str
@@ -66,7 +67,8 @@ def send(url: str, call: Call, before_sending: Callable[[], Any] = lambda: None)
     """Connect, then `before_sending`, then send and read."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=PATIENCE)
-    payload = None if call.body is None else json.dumps(call.body).encode()
+    text = call.body if isinstance(call.body, str) else json.dumps(call.body)
+    payload = None if call.body is None else text.encode()
     headers = {"Content-Type": "application/json", **call.headers}
     try:
         connection.connect()
