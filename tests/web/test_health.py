@@ -33,6 +33,9 @@ def test_ready_names_missing_migrations(client: FlaskClient, owner: psycopg.Conn
     finally:
         owner.execute("UPDATE alembic_version SET version_num = %s", (head,))
     assert (answer.status_code, answer.json["data"]["missing"]) == (503, ["migrations"])
+    assert set(answer.json) == {"status", "message", "data"}
+    assert {"code": "NOT_READY", "errors": []}.items() <= answer.json["data"].items()
+    assert answer.json["data"]["request_id"] == answer.headers["X-Request-Id"]
     assert answer.headers["Retry-After"] == "5"
 
 
@@ -44,10 +47,12 @@ def test_ready_names_redis(app: Flask, client: FlaskClient, monkeypatch: pytest.
 
 def test_metrics_count_requests_and_hide_behind_a_proxy(client: FlaskClient) -> None:
     client.get("/api/v1/nowhere")
+    client.open("/api/v1/nowhere", method="MADEUP")
     text = client.get("/metrics").text
     assert 'shop_http_requests_total{endpoint="none",method="GET",status="404"}' in text
     assert "shop_http_request_seconds_bucket" in text
     assert "/api/v1/nowhere" not in text
+    assert "MADEUP" not in text
     proxied = client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.7"})
     assert proxied.status_code == 404
     assert "shop_http" not in proxied.text

@@ -14,6 +14,7 @@ SECONDS = Histogram(
     ["endpoint"],
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
 )
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def register(app: Flask) -> None:
@@ -21,8 +22,10 @@ def register(app: Flask) -> None:
 
 
 def _count(response: Response) -> Response:
-    endpoint = request.endpoint or "none"  # never the path: strangers choose paths, and each makes a series
-    REQUESTS.labels(request.method, endpoint, response.status_code).inc()
+    # never the path, nor a method of their own: strangers choose these, and each makes a series
+    endpoint = request.endpoint or "none"
+    method = request.method if request.method in METHODS else "other"
+    REQUESTS.labels(method, endpoint, response.status_code).inc()
     if "started" in g:
         SECONDS.labels(endpoint).observe(time.perf_counter() - g.started)
     return response

@@ -16,7 +16,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.blueprints.common import envelope
+from app.blueprints.common.request_ids import request_id
+from app.blueprints.ops import gauges
 from app.kernel.database import session
+from app.kernel.errors import Unavailable
 
 bp = Blueprint("ops", __name__)
 
@@ -33,14 +36,8 @@ def ready() -> Response:
     missing = [*_database(), *_redis()]
     if not missing:
         return envelope.json_response(envelope.success({"missing": []}, "Ready."), 200)
-    body = envelope.encode(
-        {
-            "status": "error",
-            "message": f"Not ready: {', '.join(missing)}.",
-            "data": {"code": "NOT_READY", "missing": missing},
-        }
-    )
-    response = envelope.json_response(body, 503)
+    error = Unavailable(f"Not ready: {', '.join(missing)}.", code="NOT_READY", details={"missing": missing})
+    response = envelope.json_response(envelope.failure(error, request_id=request_id()), 503)
     response.headers["Retry-After"] = "5"
     return response
 
@@ -55,7 +52,8 @@ def metrics() -> Response:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)
     return Response(
-        prometheus_client.generate_latest(registry), content_type=prometheus_client.CONTENT_TYPE_LATEST
+        prometheus_client.generate_latest(registry) + gauges.render(),
+        content_type=prometheus_client.CONTENT_TYPE_LATEST,
     )
 
 
