@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace as Obj
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -9,6 +10,9 @@ from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, EmailField, PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired
 
+from app.blueprints.account.origins import Source
+from app.rewards.queries.earnings import PendingEarning
+from app.rewards.queries.months import BalanceAt
 from tests.web import samples
 from tests.web.samples import hkd
 from tests.web.states_shop import Context, State
@@ -83,11 +87,54 @@ def miles(**changes: Any) -> Context:
         "account": samples.account(),
         "balance_value": hkd(182400),
         "transactions": samples.transactions(),
+        "expiring": [(900, samples.NOW), (300, samples.NOW)],
+        "pending": [
+            PendingEarning(645, "MPC-7K3Q-20461", samples.NOW, False),
+            PendingEarning(300, None, samples.NOW, False),
+            PendingEarning(80, "MPC-7K3Q-20462", samples.NOW, True),
+        ],
         "filters": {"kind": "", "from": "", "to": ""},
         "kinds": [("earn", "Earned"), ("redeem", "Used"), ("refund", "Returned"), ("expire", "Expired")],
         "prev_url": None,
         "next_url": "/account/miles?cursor=x",
     } | changes
+
+
+def statement(rows: int = 6, **changes: Any) -> Context:
+    month = Obj(
+        opening=BalanceAt(available=18_000, held=240),
+        closing=BalanceAt(available=17_040, held=1_200),
+        rows=samples.transactions(rows),
+        expiring=[(1_200, samples.NOW), (300, samples.NOW)],
+    )
+    return {
+        "month": month,
+        "key": "2026-11",
+        "months": [("2026-11", "November 2026"), ("2026-10", "October 2026")],
+        "sums": {"Earned": 645, "Used for orders": -6_000, "Expired": 0},
+        "day": "",
+        "on_day": None,
+        "errors": [],
+    } | changes
+
+
+def source(**changes: Any) -> Source:
+    shown = {
+        "points": 6_000,
+        "words": "Earned with an order",
+        "at": samples.NOW,
+        "expires_at": samples.NOW,
+        "order_number": "MPC-7K3Q-20461",
+        "rules_version": 3,
+        "rate": "2 for each HK$1.00 paid by card",
+        "parts": [("Base rate", 500), ("Double miles on <b>tea</b>", 145)],
+        "was_returned": False,
+    }
+    return Source(**{**shown, **changes})
+
+
+def movement(*origins: Source) -> Context:
+    return {"row": samples.transactions(2)[1], "origins": origins}
 
 
 EMPTY = {"account": samples.account(0, held=0, pending=0, holds=[], expiring=[]), "balance_value": hkd(0)}
@@ -135,7 +182,11 @@ ACCOUNT: dict[str, State] = {
     ),
     "order-pending": ("pages/account/order.html", lambda: order("payment_pending"), True),
     "miles": ("pages/account/miles.html", miles, True),
-    "miles-none": ("pages/account/miles.html", lambda: miles(**EMPTY, transactions=[], next_url=None), True),
+    "miles-none": (
+        "pages/account/miles.html",
+        lambda: miles(**EMPTY, transactions=[], expiring=[], pending=[], next_url=None),
+        True,
+    ),
     "miles-filtered": (
         "pages/account/miles.html",
         lambda: miles(
@@ -144,6 +195,26 @@ ACCOUNT: dict[str, State] = {
         True,
     ),
     "miles-debt": ("pages/account/miles.html", lambda: miles(account=samples.account(0, debt=120)), True),
+    "statement": ("pages/account/statement.html", statement, True),
+    "statement-day": (
+        "pages/account/statement.html",
+        lambda: statement(day="2026-11-01", on_day=BalanceAt(available=500, pending=20, owed=7)),
+        True,
+    ),
+    "statement-empty": ("pages/account/statement.html", lambda: statement(0), True),
+    "statement-errors": (
+        "pages/account/statement.html",
+        lambda: statement(day="x", errors=[{"field": "day", "message": "Enter a date like 2026-01-31."}]),
+        True,
+    ),
+    "movement": (
+        "pages/account/movement.html",
+        lambda: movement(
+            source(), source(order_number=None, rate=None, parts=[], expires_at=None, was_returned=True)
+        ),
+        True,
+    ),
+    "movement-none": ("pages/account/movement.html", movement, True),
     "addresses": (
         "pages/account/addresses.html",
         lambda: {"addresses": [samples.address(1), samples.address(2)]},

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.blueprints.common.pages import day
 from app.kernel import clock
 from app.kernel.database import transaction
 from app.orders.service import moving
@@ -147,7 +148,7 @@ def test_the_statement_has_every_movement_with_its_balance(buyer: Make) -> None:
     page = shopper.go("/account/miles")
     rows = rows_of(page)
     assert [row.split(" ", 3)[3] for row in rows] == [
-        f"Spent on order {number} minus − 500 miles 4,500",
+        f"Spent on order {number} where from : 500 miles of {day(clock.now())} minus − 500 miles 4,500",
         "Given for a test plus + 5,000 miles 5,000",
     ]
     assert "Available 4,500 worth HK$450.00" in page.text

@@ -12,6 +12,7 @@ from app.blueprints.account import (  # noqa: F401 (they add routes)
     overview,
     profile,
     signing_in,
+    statements,
 )
 from app.blueprints.account.blueprint import bp
 from app.blueprints.common.pages import page_value

@@ -15,6 +15,8 @@ from app.kernel.money import Money
 from app.kernel.pagination import Page
 from app.rewards import queries, rules
 from app.rewards.queries import StatementRow
+from app.rewards.queries.earnings import list_pending
+from app.rewards.queries.months import list_all_expiring
 
 PER_PAGE = 20
 KINDS = (
@@ -63,6 +65,8 @@ def miles() -> str | tuple[str, int]:
         tier=queries.get_tier_status(current_user.person.id, rules=in_force.tiers),
         balance_value=Money(worth, current_app.config["CURRENCY"]),
         transactions=page.items,
+        expiring=list_all_expiring(current_user.person.id) if account.available else [],
+        pending=list_pending(current_user.person.id) if account.pending else [],
         filters=shown,
         kinds=KINDS,
         prev_url=_url(shown, page.prev),

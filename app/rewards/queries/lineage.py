@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.kernel.database import session
+from app.kernel.errors import NotFound
+from app.rewards.models import PointsChain, PointsTx
+from app.rewards.queries.statement import COLUMNS, StatementRow, statement_row
 
 # A lot made from another one (a transfer received, a refund after expiry) leads to the lot before it.
 TRACE = text(
@@ -63,6 +66,22 @@ class Trace:
     @property
     def source(self) -> Origin:
         return self.line[-1]
+
+
+def get_movement(customer_id: uuid.UUID, tx_id: uuid.UUID) -> StatementRow:
+    """A row of the customer's statement. Raises NotFound, for somebody else's as well."""
+    row = (
+        session()
+        .execute(
+            select(*COLUMNS)
+            .join(PointsTx, PointsTx.id == PointsChain.tx_id)
+            .where(PointsChain.customer_id == customer_id, PointsChain.tx_id == tx_id, PointsChain.delta != 0)
+        )
+        .first()
+    )
+    if row is None:
+        raise NotFound("There is no such movement.")
+    return statement_row(row)
 
 
 def trace(tx_id: uuid.UUID) -> list[Trace]:

@@ -95,6 +95,19 @@ def get_month(customer_id: uuid.UUID, *, year: int, month: int) -> MonthStatemen
     return MonthStatement(start, end, opening, closing, shown, list_all_expiring(customer_id))
 
 
+def list_months(customer_id: uuid.UUID) -> list[tuple[int, int]]:
+    """(year, month) from the first transaction to now, newest first; this month alone before the first one."""
+    now, chain = clock.now(), PointsChain
+    first = session().scalar(
+        select(PointsTx.created_at)
+        .join(chain, chain.tx_id == PointsTx.id)
+        .where(chain.customer_id == customer_id, chain.seq == 1)
+    )
+    oldest = min(first or now, now).astimezone(UTC)
+    months = range(oldest.year * 12 + oldest.month - 1, now.year * 12 + now.month)
+    return [(month // 12, month % 12 + 1) for month in reversed(months)]
+
+
 def list_all_expiring(customer_id: uuid.UUID) -> list[tuple[int, datetime]]:
     """[(points, expires_at)] by day, soonest first, however far away."""
     day = func.date_trunc("day", PointsLot.expires_at)
@@ -118,7 +131,9 @@ def month_as_csv(month: MonthStatement) -> str:
     writer.writerow((month.start.date(), "opening", "", "", "", opening))
     for row in month.rows:
         when, number = row.created_at.isoformat(timespec="seconds"), row.order_number or ""
-        writer.writerow((when, row.kind, _safe(row.description), number, row.points, row.balance_after))
+        writer.writerow(
+            (when, row.kind, _safe(row.description), _safe(number), row.points, row.balance_after)
+        )
     writer.writerow((month.end.date(), "closing", "", "", "", closing))
     return stream.getvalue()
 
