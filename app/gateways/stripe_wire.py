@@ -6,7 +6,7 @@ all, and so Unknown: never guessed.
 
 from __future__ import annotations
 
-from typing import Literal, assert_never
+from typing import Annotated, Literal, assert_never
 
 import msgspec
 
@@ -21,6 +21,9 @@ IntentStatus = Literal[
     "canceled",
     "succeeded",
 ]
+
+Seconds = Annotated[int, msgspec.Meta(ge=0, lt=253_402_300_800)]
+"""Since 1970, up to the last year that a datetime can have."""
 
 
 class Card(msgspec.Struct):
@@ -67,7 +70,7 @@ class Intent(msgspec.Struct):
     status: IntentStatus
     amount: int
     currency: str
-    created: int
+    created: Seconds
     metadata: dict[str, str] = {}
     amount_received: int | None = None
     latest_charge: Charge | str | None = None
@@ -136,7 +139,7 @@ class Session(msgspec.Struct):
 
     id: str
     object: Literal["checkout.session"]
-    created: int
+    created: Seconds
     status: Literal["open", "complete", "expired"]
     amount_total: int
     currency: str
@@ -177,7 +180,7 @@ class Refund(msgspec.Struct):
     status: Literal["pending", "requires_action", "succeeded", "failed", "canceled"]
     amount: int
     currency: str
-    created: int
+    created: Seconds
     payment_intent: str | None = None
     metadata: dict[str, str] = {}
 
@@ -224,7 +227,7 @@ class EventObject(msgspec.Struct):
 
     id: str
     object: str
-    created: int
+    created: Seconds
     metadata: dict[str, str] | None = None
     payment_intent: str | None = None
 
@@ -240,7 +243,7 @@ class EventData(msgspec.Struct):
 class Event(msgspec.Struct):
     id: str
     type: str
-    created: int
+    created: Seconds
     data: EventData
 
 

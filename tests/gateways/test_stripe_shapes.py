@@ -194,6 +194,8 @@ def test_every_state_of_a_refund(
         ("succeeded", {"amount": "12345"}, None),
         ("succeeded", {"metadata": None}, None),
         ("succeeded", {"currency": 344}, None),
+        ("succeeded", {"created": 10**15}, None),
+        ("succeeded", {"created": -1}, None),
     ],
 )
 def test_every_state_of_a_payment(status: str, changes: dict[str, Any], ours: str | None) -> None:
