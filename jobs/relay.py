@@ -14,6 +14,7 @@ from app.kernel.crashpoint import crashpoint
 from app.kernel.database import db, transaction
 from app.outbox import delivery
 from jobs.process import Stopping, flask_app, queues_on, redis_from
+from jobs.watching import Watchman
 
 BATCH = 100
 POLL_SECONDS = 0.25
@@ -60,12 +61,13 @@ def _enqueue(queue: Queue, rows: list[delivery.Due]) -> None:
 
 def main() -> None:
     app, stopping, pause = flask_app(), Stopping(), POLL_SECONDS
-    queues = queues_on(redis_from(app.config))
+    queues, watchman = queues_on(redis_from(app.config)), Watchman("relay")
     log.info("relay started")
     while not stopping:
         try:
             with app.app_context():
                 handed = relay_once(queues)
+                watchman.look()
             pause = POLL_SECONDS
             if handed == BATCH:
                 continue

@@ -66,10 +66,11 @@ def _record(name: str, result: str | None, error: str | None) -> None:
 
 
 def register_all(app: Flask) -> None:
-    """Give every task its row."""
+    """Give every task its row, and forget those that are no more."""
     with app.app_context():
         for task in tasks():
             run_atomically(partial(runs.register, name=task.name, every=task.every))
+        run_atomically(partial(runs.forget_others, names=[task.name for task in tasks()]))
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from app.orders.models import OrderLine
 from app.orders.service import moving, refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
 from app.outbox.service import add
+from app.payments import failures
 from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
 from app.payments import service as payments
@@ -52,6 +53,7 @@ def apply(*, payment_id: uuid.UUID, truth: Snapshot | Absent | Unknown, actor: A
     payment = payments.lock_payment(payment_id)
     cancel_wanted = payment.cancel_requested_at is not None
     applied = payments.apply_snapshot(payment, truth)
+    failures.note(payment, applied)
     if applied.became_captured:
         status = _captured(order, applied, actor)
         if status == "paid" and cancel_wanted:

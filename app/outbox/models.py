@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.database import Base
@@ -52,6 +52,7 @@ class JobRun(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     every_seconds: Mapped[int]
+    registered_at: Mapped[datetime] = mapped_column(server_default=func.now())
     next_run_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
-from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy import Connection, Engine, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.kernel import clock
@@ -40,13 +40,18 @@ def single_flight(name: str) -> Iterator[bool]:
 def register(*, name: str, every: timedelta) -> None:
     """Make sure that the job has a row; due at once when it is new, at the latest after `every` if not."""
     now, seconds = clock.now(), int(every.total_seconds())
-    row = insert(JobRun).values(name=name, every_seconds=seconds, next_run_at=now)
+    row = insert(JobRun).values(name=name, every_seconds=seconds, next_run_at=now, registered_at=now)
     session().execute(row.on_conflict_do_nothing())
     session().execute(
         update(JobRun)
         .where(JobRun.name == name, JobRun.every_seconds != seconds)
         .values(every_seconds=seconds, next_run_at=now)
     )
+
+
+def forget_others(*, names: Collection[str]) -> None:
+    """Drop the rows of jobs that are no longer scheduled: nobody would ever run them."""
+    session().execute(delete(JobRun).where(JobRun.name.not_in(names)))
 
 
 def claim(*, name: str) -> bool:
@@ -87,5 +92,5 @@ def list_late() -> Sequence[JobRun]:
 
 def _is_late(run: JobRun) -> bool:
     beats = timedelta(seconds=2 * run.every_seconds) + timedelta(minutes=1)
-    last = run.succeeded_at or run.next_run_at
+    last = run.succeeded_at or run.registered_at
     return clock.now() - last > beats

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import case, literal_column, or_, select, update
+from sqlalchemy import case, func, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.audit import service as audit
@@ -68,6 +68,13 @@ def _lock_state(kind: str, ref: str) -> str | None:
 def find_issue(kind: str, ref: str) -> ReconciliationIssue | None:
     """As it is now."""
     return session().get(ReconciliationIssue, (kind, ref), populate_existing=True)
+
+
+def count_open_by_kind() -> dict[str, int]:
+    """How many wait for staff."""
+    statement = select(ReconciliationIssue.kind, func.count()).where(ReconciliationIssue.state == "open")
+    rows = session().execute(statement.group_by(ReconciliationIssue.kind))
+    return {row[0]: row[1] for row in rows}
 
 
 def close_all_but(*, kind: str, refs: Collection[str], by: str) -> int:

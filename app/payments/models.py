@@ -42,6 +42,12 @@ class Payment(Base):
         Index("uq_payment_gateway_ref", "gateway", "gateway_ref", unique=True),
         Index("ix_payment_reference", "reference", "created_at"),
         Index("ix_payment_customer_id", "customer_id", "created_at"),
+        Index(
+            "ix_payment_failed",
+            "updated_at",
+            "id",
+            postgresql_where=text("state IN ('declined','canceled','unknown')"),
+        ),
         Index("ix_payment_due", "next_check_at", postgresql_where=text("next_check_at IS NOT NULL")),
     )
 

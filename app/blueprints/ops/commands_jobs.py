@@ -1,4 +1,4 @@
-"""`flask payments reconcile` and `flask outbox …`: what cron and people at a terminal use."""
+"""`flask payments …`, `flask outbox …`, `flask schedule …`: what cron and people at a terminal use."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import transaction
 from app.kernel.errors import NotFound
-from app.outbox import delivery
-from app.payments import queries
+from app.kernel.money import Money
+from app.outbox import delivery, runs
+from app.payments import disputes, failures, queries
 
 payments = AppGroup("payments", help="What the payment gateway knows, and what we know.")
+schedule = AppGroup("schedule", help="What runs again and again, and whether it does.")
 outbox = AppGroup("outbox", help="Jobs on their way: counts, the dead ones, another try.")
 
 
 def register(app: Flask) -> None:
     app.cli.add_command(payments)
     app.cli.add_command(outbox)
+    app.cli.add_command(schedule)
 
 
 @payments.command("reconcile")
@@ -68,6 +71,36 @@ def issues_command() -> None:
     """Differences that nobody has settled yet."""
     for issue in queries.list_issues():
         click.echo(f"{issue.first_seen_at:%Y-%m-%d %H:%M}  {issue.kind}  {issue.ref}  {issue.suggestion}")
+
+
+@payments.command("failures")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+def failures_command(limit: int) -> None:
+    """Payments that failed or that nobody knows about, newest first."""
+    for one in failures.list_failures(limit=limit).items:
+        detail = f" ({one.detail})" if one.detail else ""
+        click.echo(f"{one.at:%Y-%m-%d %H:%M}  {one.order_number}  {one.amount.display}  {one.reason}{detail}")
+
+
+@payments.command("disputes")
+def disputes_command() -> None:
+    """Disputes that the bank has not decided, the oldest first."""
+    for row in disputes.list_disputes():
+        amount = Money(row.amount, row.currency).display
+        click.echo(f"{row.opened_at:%Y-%m-%d %H:%M}  {row.gateway_ref}  {amount}  {row.reason}")
+
+
+@schedule.command("status")
+def schedule_command() -> None:
+    """When each task ran and runs next; exit code 1 when one is late."""
+    late = {run.name for run in runs.list_late()}
+    for run in runs.list_runs():
+        last = f"{run.succeeded_at:%Y-%m-%d %H:%M:%S}" if run.succeeded_at else "never"
+        word = "LATE" if run.name in late else "on time"
+        error = f"  {run.last_error}" if run.last_error else ""
+        click.echo(f"{run.name:24} {word:8} last {last}  next {run.next_run_at:%Y-%m-%d %H:%M:%S}{error}")
+    if late:
+        sys.exit(1)
 
 
 @outbox.command("status")
