@@ -13,7 +13,7 @@ import socket
 import sqlite3
 import string
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,9 +66,11 @@ class _SeededTime:
 
 
 class World:
-    """`url`s of a database that is this world's alone. Close it at the end."""
+    """On a database that is this world's alone. `through` may lead its connections another way. Close it at the end."""
 
-    def __init__(self, database: services.Endpoints, folder: Path) -> None:
+    def __init__(
+        self, database: services.Endpoints, folder: Path, through: Callable[[str], str] = lambda url: url
+    ) -> None:
         self._closing = ExitStack()
         self.peer = Gateway(folder / "gateway")
         self._closing.callback(self.peer.end)
@@ -80,9 +82,9 @@ class World:
         self._closing.callback(Process("sandbox.mailbox", *flags).end)
         environ = {
             **ENVIRONMENT,
-            **database.environment(),
+            **{name: through(url) for name, url in database.environment().items()},
             "LOG_LEVEL": "CRITICAL",
-            "SANDBOX_GATEWAY_URL": self.peer.url,
+            "SANDBOX_GATEWAY_URL": through(self.peer.url),
             "SANDBOX_GATEWAY_KEY": KEY,
             "SANDBOX_WEBHOOK_SECRET": SECRET,
             "MAIL_PORT": str(smtp_port),
