@@ -21,6 +21,7 @@ from app.outbox.runs import single_flight
 from app.payments import issues, queries, rules
 from app.payments import service as payments
 from app.payments.gateway import Gateway, ListPage, Snapshot, Unknown
+from app.payments.models import Payment
 from app.payments.service import facts_of
 
 BATCH = 200
@@ -123,6 +124,8 @@ def _compare(snapshots: Sequence[Snapshot], report: Report, actor: Actor) -> Non
         if row is None:
             report.orphans += snapshot.captured > 0 and report_orphan(snapshot)
             continue
+        if _is_asking(row):
+            continue
         decision = rules.decide(facts_of(row), snapshot, clock.now())
         if decision.state != row.state or decision.issue is not None:
             news.append((row.id, snapshot))
@@ -130,6 +133,12 @@ def _compare(snapshots: Sequence[Snapshot], report: Report, actor: Actor) -> Non
     for payment_id, snapshot in news:
         settle(payment_id=payment_id, truth=snapshot, actor=actor)
         report.found += 1
+
+
+def _is_asking(row: Payment) -> bool:
+    """Its own request still waits for the answer and will settle it. When that crashed, the payment is soon due."""
+    due = row.next_check_at
+    return row.state == "submitting" and due is not None and due > clock.now()
 
 
 def report_orphan(snapshot: Snapshot) -> bool:

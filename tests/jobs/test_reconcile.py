@@ -20,6 +20,7 @@ from app.outbox.models import OutboxRow
 from app.outbox.runs import single_flight
 from app.payments import queries
 from app.payments import service as payments
+from app.payments.gateway import ChargeRequest, Snapshot, Unknown
 from app.payments.models import GatewayCursor, Payment, ReconciliationIssue
 from app.rewards.queries import get_balance
 from tests.checkout.conftest import Shopper
@@ -120,6 +121,27 @@ def test_a_wanted_cancel_is_asked_of_the_gateway_and_a_faster_charge_goes_back(
             payments.request_cancel(payment)
     run(gateway, seconds=1)
     assert [state_of(number) for number in numbers] == [("cancelled", "canceled"), ("cancelled", "captured")]
+
+
+def test_a_charge_under_way_is_left_to_its_own_request(
+    gateway: SandboxGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The walk passes by between the charge and the shop's time-out: the shopper is told what the contract says."""
+    shopper = Shopper(gateway, points=5_000)
+    charge, reports = gateway.charge, []
+
+    def passed_by(request: ChargeRequest) -> Snapshot | Unknown:
+        answer = charge(request)
+        reports.append(run(gateway))
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway, "charge", passed_by)
+        placed = shopper.place(shopper.quote(500), "pm_sandbox_timeout_paid")
+    assert [(report.walked, report.found) for report in reports] == [(1, 0)]
+    assert placed["status"] == "payment_pending"
+    run(gateway, minutes=2)
+    assert state_of(placed["number"]) == ("paid", "captured")
 
 
 def test_late_money_without_a_callback_is_met_by_the_walk(gateway: SandboxGateway, peer: Gateway) -> None:
