@@ -52,6 +52,20 @@ def order_pending(payload: Mapping[str, Any]) -> Draft:
     return _about(get_order_view(payload["order_number"]))
 
 
+def order_received(payload: Mapping[str, Any]) -> Draft | None:
+    """Sent a little later: who has confirmed the payment by then gets a receipt, and not this as well."""
+    order = get_order_view(payload["order_number"])
+    return _about(order) if order.status == "payment_pending" else None
+
+
+def order_revived(payload: Mapping[str, Any]) -> Draft:
+    return _about(get_order_view(payload["order_number"]))
+
+
+def order_shipped(payload: Mapping[str, Any]) -> Draft:
+    return _about(get_order_view(payload["order_number"]))
+
+
 def payment_failed(payload: Mapping[str, Any]) -> Draft:
     order = get_order_view(payload["order_number"])
     sentence = DECLINE_SENTENCES.get(
@@ -144,14 +158,18 @@ def _earned_on(order: OrderView) -> date | None:
     return (paid + timedelta(days=window)).date()
 
 
-DRAFTS: dict[str, Callable[[Mapping[str, Any]], Draft]] = {
+DRAFTS: dict[str, Callable[[Mapping[str, Any]], Draft | None]] = {
     "welcome": welcome,
+    "order_received": order_received,
     "order_paid": order_paid,
     "order_pending": order_pending,
     "payment_failed": payment_failed,
     "order_cancelled": order_cancelled,
     "order_refunded": order_refunded,
+    "order_revived": order_revived,
+    "order_shipped": order_shipped,
     "points_adjusted": points_adjusted,
     "points_expiring": points_expiring,
     "staff_alert": staff_alert,
 }
+"""None: by now there is nothing to say any more."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
+
 from app.orders.service.moving import LockedOrder
 from app.outbox.service import MAIL_QUEUE, Job
 
 
-def mail(message: str, order: LockedOrder) -> Job:
-    """A mail about the order to its customer, once per attempt to pay."""
-    key = f"mail:{message}:{order.number}:{order.attempt}"
-    return Job(f"mail.{message}", key, {"order_number": order.number}, queue=MAIL_QUEUE)
+def mail(message: str, order: LockedOrder, *, refund_id: uuid.UUID | None = None) -> Job:
+    """A mail about the order to its customer, once per attempt to pay; about a refund, once per refund."""
+    key = f"mail:{message}:{refund_id or f'{order.number}:{order.attempt}'}"
+    payload = {"order_number": order.number} | ({"refund_id": str(refund_id)} if refund_id else {})
+    return Job(f"mail.{message}", key, payload, queue=MAIL_QUEUE)
 
 
 def alert(subject: str, order: LockedOrder, text: str) -> Job:

@@ -7,7 +7,8 @@ reorder; the order's row lock makes it safe to do at once. Called inside one tra
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -17,7 +18,7 @@ from app.checkout.notices import alert, mail
 from app.idempotency import service as idempotency
 from app.inventory.errors import StockInsufficient
 from app.inventory.service import reservations
-from app.kernel import ids
+from app.kernel import clock, ids
 from app.kernel.actor import Actor
 from app.kernel.database import session
 from app.orders.models import OrderLine
@@ -34,6 +35,9 @@ from app.payments.service import Applied
 from app.rewards.errors import HoldNotFound, PointsInsufficient
 from app.rewards.queries import rules_of_version
 from app.rewards.service import holds
+
+RECEIVED_AFTER = timedelta(minutes=2)
+"""Most shoppers have confirmed the payment by then, and need no mail that asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ def _revive_or_refund(order: LockedOrder, applied: Applied, actor: Actor) -> str
             complete(order, actor=actor)
         text = "Your bank confirmed the payment late, and your order goes ahead."
         story.tell(order_id=order.id, event="revived", text=text, actor=actor)
+        add(mail("order_revived", order), request_id=actor.request_id)
         return "paid"
     except (StockInsufficient, HoldNotFound, PointsInsufficient):
         text = "Your bank confirmed the payment too late for this order. We are sending the money back to your card."
@@ -151,7 +156,7 @@ def _give_money_back(order: LockedOrder, applied: Applied, actor: Actor, *, text
         reason=reason,
         request_id=actor.request_id,
     )
-    refunding.record(
+    given_back = refunding.record(
         order_id=order.id,
         idem_key=refunding.unwanted_key(applied.payment_id),
         reason=reason,
@@ -165,7 +170,7 @@ def _give_money_back(order: LockedOrder, applied: Applied, actor: Actor, *, text
     )
     add(
         alert("payment_without_order", order, f"{reason}: the card was charged, a refund is queued."),
-        mail("order_refunded", order),
+        mail("order_refunded", order, refund_id=given_back),
         request_id=actor.request_id,
     )
     return status
@@ -201,6 +206,8 @@ def _tell_pending(order: LockedOrder, applied: Applied, actor: Actor) -> None:
     if applied.after == "requires_action":
         text = "Your bank asks you to confirm the payment."
         story.tell(order_id=order.id, event="requires_action", text=text, actor=actor)
+        later = replace(mail("order_received", order), run_at=clock.now() + RECEIVED_AFTER)
+        add(later, request_id=actor.request_id)
     elif applied.after == "unknown":
         text = "We have your order, not yet your payment. Do not pay again: we are finding out."
         story.tell(order_id=order.id, event="payment_unknown", text=text, actor=actor)

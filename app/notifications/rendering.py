@@ -10,11 +10,14 @@ from jinja2 import Environment
 
 MESSAGES = (
     "welcome",
+    "order_received",
     "order_paid",
     "order_pending",
     "payment_failed",
     "order_cancelled",
     "order_refunded",
+    "order_revived",
+    "order_shipped",
     "points_adjusted",
     "points_expiring",
     "staff_alert",

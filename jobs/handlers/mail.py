@@ -41,6 +41,8 @@ def send_message(message: str, job: RunningJob) -> None:
 
 def _write(message: str, job: RunningJob) -> None:
     draft = DRAFTS[message](job.payload)
+    if draft is None:
+        return
     rendered = render(message, {**_frame(), **draft.context}, environment=current_app.jinja_env)
     service.store_mail(
         dedupe_key=job.dedupe_key,

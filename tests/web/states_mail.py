@@ -36,6 +36,9 @@ CONTEXTS: dict[str, Context] = {
         balance=17740,
         statement_url="https://shop.example/miles",
     ),
+    "order_received": mail(),
+    "order_revived": mail(),
+    "order_shipped": mail(),
     "staff_alert": mail(
         title="Payment needs a look",
         text="Paid at the gateway, not in the shop.",

@@ -13,11 +13,14 @@ from app.blueprints.ops import (
     commands_rewards_rules,
     demo_people,
     health,
+    mails,
 )
 
 
 def register(app: Flask) -> None:
     app.register_blueprint(health.bp)
+    if app.config["SHOP_ENV"] in ("development", "testing"):
+        app.register_blueprint(mails.bp)
     app.cli.add_command(commands_customers.group)
     commands_catalogue.register(app)
     commands_jobs.register(app)

@@ -17,6 +17,8 @@ from app.orders.errors import OrderNotFound
 from app.orders.models import Order
 from app.orders.service.story import tell
 from app.orders.states import ORDER, STAFF_MOVES
+from app.outbox import service as outbox
+from app.outbox.service import MAIL_QUEUE, Job
 from app.rewards.queries import rules_of_version
 from app.rewards.service import earning
 
@@ -90,6 +92,10 @@ def move_by_staff(*, number: str, to: str, actor: Actor) -> None:
             details={"from": order.status, "to": to},
         )
     move(order=order, to=to, event=to, text=f"Your order was {to}.", actor=actor)
+    if to == "shipped":
+        payload = {"order_number": number}
+        job = Job("mail.order_shipped", f"mail:order_shipped:{number}", payload, queue=MAIL_QUEUE)
+        outbox.add(job, request_id=actor.request_id)
     audit.record(
         actor=actor,
         action="order.moved",
