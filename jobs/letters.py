@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 from app.accounts.queries import get_customer
+from app.blueprints.common.transfer_links import transfer_token
 from app.kernel.money import Money
 from app.orders.queries import OrderView, get_order_view, get_refund, newest_refund
 from app.payments.errors import DECLINE_SENTENCES
 from app.rewards.queries import get_balance, rules_of_version
 from app.rewards.queries.adjustments import get_adjustment
+from app.rewards.queries.transfers import get_transfer
 
 REASONS = {
     "late_capture": "Your bank confirmed the payment only after the order had ended.",
@@ -120,6 +122,34 @@ def points_expiring(payload: Mapping[str, Any]) -> Draft:
     return Draft(person.email, context, person.id)
 
 
+def transfer_confirm(payload: Mapping[str, Any]) -> Draft:
+    """Payload: transfer_id, customer_id (the sender's). The link is what proves that the sender reads this mail."""
+    person = get_customer(uuid.UUID(payload["customer_id"]))
+    transfer = get_transfer(uuid.UUID(payload["transfer_id"]))
+    context = {
+        "name": person.name,
+        "points": transfer.points,
+        "recipient": transfer.recipient_email,
+        "until": transfer.confirm_until,
+        "confirm_url": url("account.transfer_confirm", token=transfer_token(transfer.id)),
+    }
+    return Draft(person.email, context, person.id)
+
+
+def transfer_received(payload: Mapping[str, Any]) -> Draft:
+    """Payload: transfer_id, customer_id (the recipient's)."""
+    person = get_customer(uuid.UUID(payload["customer_id"]))
+    transfer = get_transfer(uuid.UUID(payload["transfer_id"]))
+    context = {
+        "name": person.name,
+        "points": transfer.points,
+        "sender": get_customer(transfer.sender_id).email,
+        "spendable_from": transfer.spendable_from,
+        "statement_url": url("account.miles"),
+    }
+    return Draft(person.email, context, person.id)
+
+
 def staff_alert(payload: Mapping[str, Any]) -> Draft:
     """Payload: subject (a word or a title), text; whatever else is in it is listed."""
     shown = {name: value for name, value in payload.items() if name not in ("subject", "text")}
@@ -170,6 +200,8 @@ DRAFTS: dict[str, Callable[[Mapping[str, Any]], Draft | None]] = {
     "order_shipped": order_shipped,
     "points_adjusted": points_adjusted,
     "points_expiring": points_expiring,
+    "transfer_confirm": transfer_confirm,
+    "transfer_received": transfer_received,
     "staff_alert": staff_alert,
 }
 """None: by now there is nothing to say any more."""

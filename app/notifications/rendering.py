@@ -20,6 +20,8 @@ MESSAGES = (
     "order_shipped",
     "points_adjusted",
     "points_expiring",
+    "transfer_confirm",
+    "transfer_received",
     "staff_alert",
 )
 

@@ -59,13 +59,17 @@ class PointsDryRun(Base):
 
 
 class PointsTransfer(Base):
-    """Points that one member sends to another, once confirmed by the link in the sender's mail."""
+    """Points that one member sends to another, once confirmed by the link in the sender's mail.
+
+    `recipient_id` NULL: nobody with that address could receive when it was asked for; it can never be confirmed.
+    """
 
     __tablename__ = "points_transfer"
     __table_args__ = (
         CheckConstraint("points > 0 AND sender_id <> recipient_id", name="sane"),
         CheckConstraint("state IN ('awaiting_confirmation','done','cancelled','expired')", name="state"),
         CheckConstraint("(state = 'awaiting_confirmation') = (resolved_at IS NULL)", name="resolved"),
+        CheckConstraint("state <> 'done' OR recipient_id IS NOT NULL", name="received"),
         Index("ix_points_transfer_sender_id", "sender_id", "created_at"),
         Index("ix_points_transfer_recipient_id", "recipient_id", "created_at"),
         Index(
@@ -78,7 +82,8 @@ class PointsTransfer(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     sender_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("customer.id"))
-    recipient_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("customer.id"))
+    recipient_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("customer.id"))
+    recipient_email: Mapped[str]
     points: Mapped[int]
     state: Mapped[str]
     created_at: Mapped[datetime]

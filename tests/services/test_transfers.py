@@ -203,9 +203,9 @@ def test_daily_and_yearly_limits_count_what_was_sent() -> None:
 
 
 def test_who_cannot_receive_or_pay_is_refused(owner: psycopg.Connection) -> None:
-    sender, staff = make_customer(points=150), make_customer(role="support")
+    sender = make_customer(points=150)
     before = footprint(owner)
-    for email in ("nobody@example.test", get_customer(sender).email, get_customer(staff).email):
+    for email in ("nobody", "", get_customer(sender).email, f" {get_customer(sender).email.upper()}"):
         with pytest.raises(RuleBroken) as refused:
             ask(sender, email, 100)
         assert refused.value.errors[0].field == "email"
@@ -220,6 +220,37 @@ def test_who_cannot_receive_or_pay_is_refused(owner: psycopg.Connection) -> None
     with pytest.raises(BelowZero):
         confirm(waiting)
     assert footprint(owner) == before
+
+
+def test_asking_does_not_tell_who_is_a_member(owner: psycopg.Connection) -> None:
+    member, staff = make_customer(), make_customer(role="support")
+    emails = [get_customer(member).email, get_customer(staff).email, "nobody@example.test"]
+    senders = [make_customer(points=500) for _ in emails]
+    asked = [ask(sender, email, 100) for sender, email in zip(senders, emails, strict=True)]
+    assert {(one.state, one.points, one.resolved_at) for one in asked} == {
+        ("awaiting_confirmation", 100, None)
+    }
+    for one in asked:
+        topics = owner.execute(
+            "SELECT topic FROM outbox WHERE payload ->> 'transfer_id' = %s", (str(one.id),)
+        ).fetchall()
+        assert topics == [("mail.transfer_confirm",)]
+    before = footprint(owner)
+    for one in asked[1:]:
+        with pytest.raises(Conflict) as refused:
+            confirm(one)
+        assert refused.value.code == "RECIPIENT_CLOSED"
+    assert footprint(owner) == before
+    assert confirm(asked[0]).state == "done"
+
+
+def test_who_joins_later_receives_nothing_that_was_meant_for_their_address(owner: psycopg.Connection) -> None:
+    sender, email = make_customer(points=500), f"{uuid.uuid4().hex}@example.test"
+    waiting = ask(sender, email, 100)
+    owner.execute("UPDATE customer SET email = %s WHERE id = %s", (email, make_customer()))
+    with pytest.raises(Conflict):
+        confirm(waiting)
+    assert queries.get_balance(sender).available == 500
 
 
 def test_one_at_a_time_and_too_old_is_over(owner: psycopg.Connection) -> None:

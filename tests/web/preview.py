@@ -19,7 +19,7 @@ ENDPOINTS = {
     "cart cart_add cart_update cart_remove help/<topic>",
     "account": "sign_in register sign_out overview orders order/<number> order_cancel/<number> "
     "miles statement statement_csv statement_as_pdf movement/<tx_id> transfers transfer_cancel/<transfer_id> "
-    "transfer_confirm/<token> "
+    "transfer_confirm/<token> transfer_confirmed/<token> "
     "addresses address_new address_edit/<address_id> address_delete/<address_id> profile",
     "checkout": "start address pay result/<number> status/<number> retry/<number>",
 }

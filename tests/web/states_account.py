@@ -11,6 +11,7 @@ from wtforms import BooleanField, EmailField, PasswordField, SelectField, String
 from wtforms.validators import InputRequired
 
 from app.blueprints.account.origins import Source
+from app.rewards.policies import TransferRules
 from app.rewards.queries.earnings import PendingEarning
 from app.rewards.queries.months import BalanceAt
 from tests.web import samples
@@ -37,6 +38,11 @@ class AddressForm(FlaskForm):  # type: ignore[misc]
     country = SelectField("Country", choices=[("HK", "Hong Kong")])
     phone = StringField("Phone")
     is_default = BooleanField("Use this address first")
+
+
+class TransferForm(FlaskForm):  # type: ignore[misc]
+    email = StringField("E-mail address of the other member", [InputRequired("Enter their e-mail address.")])
+    points = StringField("How many", [InputRequired("Enter how many to send.")])
 
 
 class ProfileForm(FlaskForm):  # type: ignore[misc]
@@ -137,6 +143,38 @@ def movement(*origins: Source) -> Context:
     return {"row": samples.transactions(2)[1], "origins": origins}
 
 
+def transfers(data: dict[str, str] | None = None, **changes: Any) -> Context:
+    return {
+        "form": checked(TransferForm, data),
+        "available": 18_240,
+        "limits": TransferRules(),
+        "left_today": 18_500,
+        "left_this_year": 98_500,
+        "waiting": None,
+        "transfers": [
+            sent("cancelled"),
+            sent("done"),
+            sent("done", sender_id="other", spendable_from=samples.NOW),
+        ],
+        "me": "me",
+        "errors": [],
+    } | changes
+
+
+def sent(state: str, **changes: Any) -> Obj:
+    shown = {
+        "id": "7c6f1f0e-1111-4222-8333-944455556666",
+        "sender_id": "me",
+        "recipient_email": "a.very.long.address.of.a.good.friend@example.test",
+        "points": 1_500,
+        "state": state,
+        "created_at": samples.NOW,
+        "confirm_until": samples.NOW,
+        "spendable_from": None,
+    }
+    return Obj(**{**shown, **changes})
+
+
 EMPTY = {"account": samples.account(0, held=0, pending=0, holds=[], expiring=[]), "balance_value": hkd(0)}
 ORDERS = [
     samples.order(s)
@@ -215,6 +253,42 @@ ACCOUNT: dict[str, State] = {
         True,
     ),
     "movement-none": ("pages/account/movement.html", movement, True),
+    "transfers": ("pages/account/transfers.html", transfers, True),
+    "transfers-waiting": (
+        "pages/account/transfers.html",
+        lambda: transfers(waiting=sent("awaiting_confirmation"), transfers=[sent("awaiting_confirmation")]),
+        True,
+    ),
+    "transfers-errors": (
+        "pages/account/transfers.html",
+        lambda: transfers({"email": "x", "points": ""}, transfers=[]),
+        True,
+    ),
+    "transfer-confirm": (
+        "pages/account/transfer.html",
+        lambda: {"transfer": sent("awaiting_confirmation"), "token": "t", "errors": [], "is_late": False},
+        True,
+    ),
+    "transfer-late": (
+        "pages/account/transfer.html",
+        lambda: {"transfer": sent("awaiting_confirmation"), "token": "t", "errors": [], "is_late": True},
+        True,
+    ),
+    "transfer-errors": (
+        "pages/account/transfer.html",
+        lambda: {
+            "transfer": sent("awaiting_confirmation"),
+            "token": "t",
+            "errors": [{"field": "", "message": "Nobody with this address can receive miles."}],
+            "is_late": False,
+        },
+        True,
+    ),
+    "transfer-done": (
+        "pages/account/transfer.html",
+        lambda: {"transfer": sent("done"), "token": "t", "errors": [], "is_late": False},
+        True,
+    ),
     "addresses": (
         "pages/account/addresses.html",
         lambda: {"addresses": [samples.address(1), samples.address(2)]},

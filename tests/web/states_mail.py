@@ -39,6 +39,18 @@ CONTEXTS: dict[str, Context] = {
     "order_received": mail(),
     "order_revived": mail(),
     "order_shipped": mail(),
+    "transfer_confirm": mail(
+        points=1_500,
+        recipient="friend@example.test",
+        until=samples.NOW,
+        confirm_url="https://shop.example/account/miles/transfers/confirm/x",
+    ),
+    "transfer_received": mail(
+        points=1_500,
+        sender="mei@example.test",
+        spendable_from=samples.NOW,
+        statement_url="https://shop.example/miles",
+    ),
     "staff_alert": mail(
         title="Payment needs a look",
         text="Paid at the gateway, not in the shop.",

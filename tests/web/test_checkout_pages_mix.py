@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import update
 
-from app.blueprints.checkout.typed import read_points
+from app.blueprints.common.typed import read_points
 from app.catalogue.models import Variant
 from app.inventory.models import Stock
 from app.kernel import clock

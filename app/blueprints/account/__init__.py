@@ -13,6 +13,7 @@ from app.blueprints.account import (  # noqa: F401 (they add routes)
     profile,
     signing_in,
     statements,
+    transfers,
 )
 from app.blueprints.account.blueprint import bp
 from app.blueprints.common.pages import page_value

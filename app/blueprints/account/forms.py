@@ -25,3 +25,8 @@ class ProfileForm(FlaskForm):
 class PasswordForm(FlaskForm):
     current = PasswordField("Current password", [InputRequired("Enter your current password.")])
     new = PasswordField("New password", [InputRequired("Choose a new password.")])
+
+
+class TransferForm(FlaskForm):
+    email = StringField("E-mail address of the other member", [InputRequired("Enter their e-mail address.")])
+    points = StringField("How many", [InputRequired("Enter how many to send.")])

@@ -13,10 +13,10 @@ from app.blueprints.checkout import cards, choices, outcome, quoting
 from app.blueprints.checkout.choices import Delivery
 from app.blueprints.checkout.quoting import MILES, PageError, Quoted
 from app.blueprints.checkout.shapes import Change, changes_between
-from app.blueprints.checkout.typed import read_points
 from app.blueprints.common import limits
 from app.blueprints.common.actors import actor_from_request
 from app.blueprints.common.checkout import gateway, terms
+from app.blueprints.common.typed import read_points
 from app.checkout import flow, queries, quote
 from app.checkout.errors import CardsUnavailable, QuoteExpired, QuoteNotFound, QuoteStale
 from app.checkout.rules import Quote

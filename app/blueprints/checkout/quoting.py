@@ -12,8 +12,8 @@ from werkzeug.wrappers import Response
 
 from app.blueprints.checkout import choices
 from app.blueprints.checkout.choices import Delivery
-from app.blueprints.checkout.typed import read_points
 from app.blueprints.common.checkout import terms
+from app.blueprints.common.typed import read_points
 from app.checkout import quote
 from app.checkout.errors import CartEmpty
 from app.checkout.rules import Quote

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from app.kernel.database import session
 from app.rewards.errors import TransferNotFound
@@ -16,11 +16,15 @@ from app.rewards.programme_models import PointsTransfer
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """`state`: awaiting_confirmation, done, cancelled, expired. `spendable_from`: when the recipient may spend."""
+    """`state`: awaiting_confirmation, done, cancelled, expired. `spendable_from`: when the recipient may spend.
+
+    `recipient_id` None: nobody with the address can receive, which the sender learns by confirming only.
+    """
 
     id: uuid.UUID
     sender_id: uuid.UUID
-    recipient_id: uuid.UUID
+    recipient_id: uuid.UUID | None
+    recipient_email: str
     points: int
     state: str
     created_at: datetime
@@ -54,3 +58,13 @@ def list_transfers(customer_id: uuid.UUID, *, limit: int = 50) -> Sequence[Trans
         .limit(limit)
     )
     return [Transfer(*row) for row in session().execute(statement)]
+
+
+def get_sent(sender_id: uuid.UUID, *, since: datetime) -> int:
+    """Points that were sent and confirmed since then."""
+    statement = select(func.coalesce(func.sum(PointsTransfer.points), 0)).where(
+        PointsTransfer.sender_id == sender_id,
+        PointsTransfer.state == "done",
+        PointsTransfer.resolved_at > since,
+    )
+    return int(session().scalar(statement) or 0)

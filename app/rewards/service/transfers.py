@@ -9,10 +9,11 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.queries import find_customer, find_customer_by_email
+from app.accounts.rules import clean_email
 from app.audit import service as audit
 from app.kernel import clock, ids
 from app.kernel.actor import Actor
@@ -24,7 +25,7 @@ from app.rewards.errors import BelowZero, TransferNotFound, TransferPending
 from app.rewards.policies import TransferRules, check_transfer
 from app.rewards.programme_models import PointsTransfer
 from app.rewards.queries.balance import get_spendable
-from app.rewards.queries.transfers import Transfer, get_transfer
+from app.rewards.queries.transfers import Transfer, get_sent, get_transfer
 from app.rewards.rules import Rules, choose_lots
 from app.rewards.service.accounts import list_spendable_lots, lock_account
 from app.rewards.service.posting import Leg, NewLot, Posting, post
@@ -36,18 +37,18 @@ def request(
 ) -> Transfer:
     """Ask for a transfer; no points move before `confirm`. The sender gets a mail with the link.
 
-    Raises RuleBroken `VALIDATION_FAILED` naming `email`, or with a limit's code naming `points`; BelowZero;
-    TransferPending while another one waits; Forbidden for anybody but the sender.
+    Asking is the same whether or not somebody has the address: it must not tell who is a member.
+
+    Raises RuleBroken naming `email` when it is none or the sender's own, or with a limit's code naming `points`;
+    BelowZero; TransferPending while another one waits; Forbidden for anybody but the sender.
     """
     _only_the_sender(sender_id, actor)
-    recipient = find_customer_by_email(recipient_email)
-    if (
-        recipient is None
-        or not recipient.is_active
-        or recipient.role != "customer"
-        or recipient.id == sender_id
-    ):
-        raise invalid("email", "RECIPIENT_UNKNOWN", "Enter the e-mail address of another member.")
+    email = clean_email(recipient_email)
+    recipient = find_customer_by_email(email)
+    if recipient is not None and recipient.id == sender_id:
+        raise invalid("email", "RECIPIENT_IS_SENDER", "Enter the e-mail address of another member.")
+    if recipient is not None and not (recipient.is_active and recipient.role == "customer"):
+        recipient = None
     _lock_sender(sender_id)
     expire_unconfirmed(actor=actor, sender_id=sender_id)
     _check_limits(sender_id, points, rules.transfers)
@@ -60,7 +61,8 @@ def request(
             insert(PointsTransfer).values(
                 id=transfer_id,
                 sender_id=sender_id,
-                recipient_id=recipient.id,
+                recipient_id=recipient.id if recipient else None,
+                recipient_email=email,
                 points=points,
                 state="awaiting_confirmation",
                 created_at=now,
@@ -80,8 +82,8 @@ def request(
 def confirm(*, transfer_id: uuid.UUID, rules: Rules, actor: Actor) -> Transfer:
     """Move the points, soonest-expiring first. The caller has checked the link of the mail.
 
-    Raises TransferNotFound, Forbidden, Conflict `TRANSITION_INVALID` or `TRANSFER_EXPIRED`, RuleBroken with a
-    limit's code, BelowZero.
+    Raises TransferNotFound, Forbidden, Conflict `TRANSITION_INVALID`, `TRANSFER_EXPIRED` or `RECIPIENT_CLOSED`,
+    RuleBroken with a limit's code, BelowZero.
     """
     _lock_sender(get_transfer(transfer_id).sender_id)
     transfer = lock_transfer(transfer_id=transfer_id)
@@ -90,16 +92,16 @@ def confirm(*, transfer_id: uuid.UUID, rules: Rules, actor: Actor) -> Transfer:
     now = clock.now()
     if transfer.confirm_until <= now:
         raise Conflict("This link is too old. Ask for the transfer again.", code="TRANSFER_EXPIRED")
-    recipient = find_customer(transfer.recipient_id)
+    recipient = find_customer(transfer.recipient_id) if transfer.recipient_id else None
     if recipient is None or not recipient.is_active:
-        raise Conflict("The recipient's account is closed.", code="RECIPIENT_CLOSED")
+        raise Conflict("Nobody with this address can receive points.", code="RECIPIENT_CLOSED")
     _check_limits(transfer.sender_id, transfer.points, rules.transfers)
-    for customer_id in sorted((transfer.sender_id, transfer.recipient_id)):
+    for customer_id in sorted((transfer.sender_id, recipient.id)):
         lock_account(customer_id=customer_id)
     spendable_from = now + timedelta(hours=rules.transfers.cool_off_hours)
-    _move(transfer, spendable_from, actor)
+    _move(transfer, recipient.id, spendable_from, actor)
     _resolve(transfer.id, "done", spendable_from=spendable_from)
-    _mail("mail.transfer_received", transfer.id, transfer.recipient_id, actor)
+    _mail("mail.transfer_received", transfer.id, recipient.id, actor)
     done = get_transfer(transfer.id)
     _audit("done", done, actor)
     return done
@@ -156,22 +158,13 @@ def _lock_sender(sender_id: uuid.UUID) -> None:
 def _check_limits(sender_id: uuid.UUID, points: int, rules: TransferRules) -> None:
     check_transfer(
         points=points,
-        sent_today=_sent(sender_id, clock.now() - timedelta(hours=24)),
-        sent_this_year=_sent(sender_id, clock.now() - timedelta(days=365)),
+        sent_today=get_sent(sender_id, since=clock.now() - timedelta(hours=24)),
+        sent_this_year=get_sent(sender_id, since=clock.now() - timedelta(days=365)),
         rules=rules,
     )
 
 
-def _sent(sender_id: uuid.UUID, since: datetime) -> int:
-    statement = select(func.coalesce(func.sum(PointsTransfer.points), 0)).where(
-        PointsTransfer.sender_id == sender_id,
-        PointsTransfer.state == "done",
-        PointsTransfer.resolved_at > since,
-    )
-    return int(session().scalar(statement) or 0)
-
-
-def _move(transfer: Transfer, spendable_from: datetime, actor: Actor) -> None:
+def _move(transfer: Transfer, recipient_id: uuid.UUID, spendable_from: datetime, actor: Actor) -> None:
     lots = list_spendable_lots(customer_id=transfer.sender_id, now=clock.now())
     plan = choose_lots(transfer.points, lots)
     if plan is None:
@@ -195,7 +188,7 @@ def _move(transfer: Transfer, spendable_from: datetime, actor: Actor) -> None:
     legs = [Leg("transit", -part, lot.id) for lot, (_, part) in zip(arriving, plan, strict=True)]
     legs += [Leg("available", part, lot.id) for lot, (_, part) in zip(arriving, plan, strict=True)]
     received = Posting(
-        transfer.recipient_id,
+        recipient_id,
         "transfer_in",
         key,
         "transfer",
@@ -235,7 +228,7 @@ def _audit(word: str, transfer: Transfer, actor: Actor) -> None:
         target_id=str(transfer.id),
         after={
             "sender_id": str(transfer.sender_id),
-            "recipient_id": str(transfer.recipient_id),
+            "recipient_id": str(transfer.recipient_id) if transfer.recipient_id else None,
             "points": transfer.points,
             "state": transfer.state,
         },
