@@ -50,8 +50,9 @@ def drain(history: History) -> str:
 
 
 def _work(history: History) -> None:
-    """Every scheduled task once, and every job that is due, until none is."""
-    for task in tasks():
+    """Every task of the hour once, and every job that is due, until none is. Daily ones are no part of it: what they
+    find is found a day late."""
+    for task in (task for task in tasks() if task.every <= timedelta(hours=1)):
         with history.world.app.app_context():
             task.run()
     for _ in range(MOST_ROUNDS):
