@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from app.catalogue.models import Brand, Category, Product, ProductImage, Variant
@@ -41,7 +42,7 @@ class Detail:
 
 def get_product(slug: str) -> Detail:
     """A published product. Raises NotFound."""
-    row = session().execute(_statement().where(Product.slug == slug, Product.is_published)).first()
+    row = session().execute(_statement(), {"slug": slug}).first()
     if row is None:
         raise NotFound("There is no such product.")
     return Detail(
@@ -59,7 +60,9 @@ def _variant(names: list[str], sku: str, values: list[str], *rest: Any) -> Varia
     return VariantView(sku, dict(zip(names, values, strict=False)), *rest)
 
 
+@cache
 def _statement() -> Any:
+    """Built once: that took as long as a third of running it."""
     return (
         select(
             Product.id,
@@ -84,6 +87,7 @@ def _statement() -> Any:
         )
         .join(Brand, Brand.id == Product.brand_id)
         .join(Category, Category.id == Product.category_id)
+        .where(Product.slug == bindparam("slug"), Product.is_published)
     )
 
 

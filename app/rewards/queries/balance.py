@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
 from app.kernel import clock
 from app.kernel.database import session
@@ -64,18 +64,18 @@ def get_spendable(customer_id: uuid.UUID) -> int:
     return int(total or 0)
 
 
+# asked for by nearly every page: built once
+_IN_FORCE = (
+    select(RewardsRules.version, RewardsRules.body)
+    .where(RewardsRules.effective_from <= bindparam("at"))
+    .order_by(RewardsRules.effective_from.desc(), RewardsRules.version.desc())
+    .limit(1)
+)
+
+
 def rules_in_force(at: datetime | None = None) -> Rules:
     """The version whose start is the latest not after `at` (default: now)."""
-    row = (
-        session()
-        .execute(
-            select(RewardsRules.version, RewardsRules.body)
-            .where(RewardsRules.effective_from <= (at or clock.now()))
-            .order_by(RewardsRules.effective_from.desc(), RewardsRules.version.desc())
-            .limit(1)
-        )
-        .first()
-    )
+    row = session().execute(_IN_FORCE, {"at": at or clock.now()}).first()
     return rules_from(row.body, version=row.version) if row else Rules()
 
 
