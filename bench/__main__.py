@@ -1,8 +1,25 @@
-"""`python -m bench`: everything that is measured with no arguments, one after the other."""
+"""`python -m bench [ledger|servers] [options]`: one measurement, or each in turn with its defaults."""
 
 from __future__ import annotations
 
-from bench import ledger
+import sys
+
+from bench import ledger, servers
+
+MEASUREMENTS = {"ledger": ledger.main, "servers": servers.main}
+
+
+def main() -> None:
+    """Exits with one sentence when there is no such measurement."""
+    chosen, *options = sys.argv[1:] or [""]
+    if not chosen:
+        for measure in MEASUREMENTS.values():
+            measure([])
+    elif chosen in MEASUREMENTS:
+        MEASUREMENTS[chosen](options)
+    else:
+        sys.exit(f"There is no measurement {chosen!r}: choose {' or '.join(MEASUREMENTS)}.")
+
 
 if __name__ == "__main__":
-    ledger.main()
+    main()

@@ -25,12 +25,12 @@ ROUNDS = 20  # transactions of each member in the growing ledger; two entries ea
 OUT = ROOT / "docs"
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3, help="interleaved repetitions; medians are shown")
     parser.add_argument("--entries", type=int, default=1_000_000)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     sizes = [size for size in (10_000, 100_000, 1_000_000, 10_000_000) if size <= options.entries]
     rates = throughput(options.seconds, options.rounds)
     reads = [(size, *growing(size)) for size in sizes]
