@@ -62,7 +62,7 @@ def _variant(names: list[str], sku: str, values: list[str], *rest: Any) -> Varia
 
 @cache
 def _statement() -> Any:
-    """Built once: that took as long as a third of running it."""
+    """Built once: it takes 0.2 ms, a noticeable part of a page."""
     return (
         select(
             Product.id,
