@@ -124,10 +124,20 @@ class LiveShop:
                 (span,),
             )
 
+    def make_due(self, name: str) -> None:
+        """The scheduler process takes this task up within a second."""
+        self.rows("UPDATE job_run SET next_run_at = now() WHERE name = %s RETURNING name", name)
+
+    def suspend_task(self, name: str) -> None:
+        """The scheduler leaves this task alone until it is made due."""
+        self.rows(
+            "UPDATE job_run SET next_run_at = now() + interval '1 day' WHERE name = %s RETURNING name", name
+        )
+
     def run_task(self, name: str, seconds: float = 60) -> None:
         """Make a scheduled task due; returns when the scheduler process has run it from start to end."""
         began = self.one("SELECT clock_timestamp() AS at")["at"]
-        self.rows("UPDATE job_run SET next_run_at = now() WHERE name = %s RETURNING name", name)
+        self.make_due(name)
         finished = (
             "SELECT name FROM job_run WHERE name = %s AND started_at >= %s AND finished_at >= started_at"
         )
@@ -156,6 +166,20 @@ class LiveShop:
             if not page["has_more"]:
                 return list(found.values())
             after = f"&after={page['next']}"
+
+    def events_of(self, gateway_ref: str) -> list[dict[str, Any]]:
+        """The callbacks about a payment, sent or not, oldest first."""
+        answer = self._gateway.get(
+            f"{self.stack.gateway_url}/control/events?payment={gateway_ref}", timeout=30
+        )
+        found: list[dict[str, Any]] = answer.json()["data"]
+        return found
+
+    def mails(self, recipient: str) -> list[dict[str, Any]]:
+        """What the mailbox has for an address, newest first."""
+        url = f"{self.stack.mailbox_url}/api/messages"
+        found: list[dict[str, Any]] = requests.get(url, {"to": recipient}, timeout=30).json()["messages"]
+        return found
 
     def payments_of(self, number: str) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM payment WHERE reference = %s ORDER BY created_at, id", number)

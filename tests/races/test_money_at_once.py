@@ -22,6 +22,7 @@ from tests.web.people import PASSWORD, sign_in
 from tests.web.visitor import Visitor
 
 pytestmark = pytest.mark.slow
+FAULTS = ("webhook_duplicate", "timeout_after")
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,8 @@ def books(shop: LiveShop) -> Iterator[None]:
     shop.control("tuning", {"timeout_seconds": 0.3, "webhook_delay_seconds": 0, "latency_ms": 0})
     shop.control("webhooks", {"mode": "send"})
     yield
-    shop.control("faults", {"fault": "webhook_duplicate"})
+    for fault in FAULTS:
+        shop.control("faults", {"fault": fault})
     assert_right(shop)
 
 
@@ -44,11 +46,12 @@ def is_final(shop: LiveShop, number: str) -> Callable[[], bool]:
 def test_callbacks_before_while_and_after_the_reply_is_settled(shop: LiveShop, withheld: float) -> None:
     """The gateway tells three times at once, and answers `withheld` seconds later."""
     shop.control("tuning", {"timeout_seconds": withheld, "webhook_delay_seconds": 0})
-    shop.control("faults", {"fault": "webhook_duplicate", "probability": 1.0})
+    for fault in FAULTS:
+        shop.control("faults", {"fault": fault, "probability": 1.0})
     paying = [Shopper(shop, points=1000) for _ in range(6)]
     declined = [Shopper(shop, points=1000) for _ in range(4)]
-    calls = [one.placing(one.quote("max"), "pm_sandbox_timeout_paid") for one in paying]
-    calls += [one.placing(one.quote("max"), "pm_sandbox_timeout_declined") for one in declined]
+    calls = [one.placing(one.quote("max"), "pm_card_visa") for one in paying]
+    calls += [one.placing(one.quote("max"), "pm_card_chargeDeclined") for one in declined]
     replies = send_at_once(shop.stack.url, calls)
     assert [reply.status for reply in replies] == [201] * 6 + [402] * 4
     for reply in replies:

@@ -1,0 +1,201 @@
+"""How a case gets to its point and dies there, what comes next, and what is left when all is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.crash import cases
+from tests.crash.cases import Case
+from tests.live.shop import LiveShop, wait_for
+from tests.live.shopper import Call, Reply, Shopper, send
+
+RECONCILE_TASK = "payments.reconcile"
+REFUNDS = "SELECT r.state FROM card_refund r JOIN payment p ON p.id = r.payment_id WHERE p.reference = %s"
+POINTS = 1000
+STOCK = 100
+
+
+@dataclass
+class Played:
+    """A case on its way. `answer`: the last one that the client got, when the client came again."""
+
+    case: Case
+    shopper: Shopper
+    request: Call
+    number: str | None = None
+    answer: Reply | None = None
+    trouble: list[str] = field(default_factory=list)
+
+
+class Stage:
+    """One live shop on which cases are played. Callbacks are held, reconciliation runs when it is told to."""
+
+    def __init__(self, shop: LiveShop) -> None:
+        self.shop = shop
+        shop.control("tuning", {"timeout_seconds": 1.5, "late_seconds": 0.2, "webhook_delay_seconds": 0})
+        shop.control("webhooks", {"mode": "hold"})
+        shop.suspend_task(RECONCILE_TASK)
+
+    def crash(self, case: Case) -> Played:
+        """Bring an order to the point, and the process that passes it to its end."""
+        shopper = Shopper(self.shop, points=POINTS, stock=STOCK)
+        request = shopper.placing(shopper.quote("max"), case.token)
+        played = Played(case, shopper, request)
+        if case.point in cases.CHECKOUT:
+            self.shop.arm(case.point)
+            self._send_and_die(played)
+        elif case.point in cases.CANCEL:
+            self._cancel(played)
+        elif case.point in cases.REFUND:
+            self._send_back(played)
+        elif case.point in cases.RECONCILIATION:
+            self._reconcile(played)
+        else:
+            self.drain()
+            self._deliver(played)
+        wait_for(lambda: not self.shop.armed(case.point), 30, f"the crash at {case.point}")
+        orders = shopper.orders()
+        played.number = orders[0]["number"] if orders else None
+        return played
+
+    def go_on(self, played: Played) -> None:
+        """The next actor."""
+        if played.case.actor == cases.RETRY:
+            self._send_again(played)
+        elif played.case.actor == cases.WEBHOOK:
+            self.deliver_callbacks(played)
+
+    def let_reconcile(self, playing: list[Played]) -> None:
+        """Minute after minute, as the schedule does; for the silent ones three quarters of an hour at once."""
+        silent = [one.number for one in playing if one.number and one.case.actor == cases.SILENCE]
+        waiting = [one.number for one in playing if one.number and one.case.actor != cases.SILENCE]
+        stubborn = [one.number for one in playing if one.number and one.case.minutes > 5]
+        self.shop.let_pass(45, silent)
+        for minute in range(5):
+            self.shop.let_pass(1, waiting)
+            self.shop.let_pass(1, silent if minute else [])
+            self.shop.run_task(RECONCILE_TASK)
+            self.shop.suspend_task(RECONCILE_TASK)
+        if stubborn:
+            self.shop.let_pass(30, stubborn)
+            self.shop.run_task(RECONCILE_TASK)
+            self.shop.suspend_task(RECONCILE_TASK)
+
+    def drain(self) -> None:
+        """Until the last job is done, those included that a dead worker had begun."""
+        wait_for(lambda: not self.shop.rows("SELECT 1 FROM outbox WHERE done_at IS NULL"), 60, "the last job")
+
+    def deliver_callbacks(self, played: Played) -> None:
+        for payment in self.shop.payments_of(played.number or ""):
+            found = self.shop.at_gateway(f"payments/by-key/{payment['id']}")
+            if found.status_code == 200:
+                events = self.shop.events_of(found.json()["id"])
+                self.shop.control("webhooks/flush", {"events": [event["id"] for event in events]})
+
+    def _send_and_die(self, played: Played) -> None:
+        died = send(self.shop.stack.url, played.request)
+        assert died.status == 0, (died.status, died.raw)
+
+    def _cancel(self, played: Played) -> None:
+        placed = send(self.shop.stack.url, played.request)
+        assert placed.status == 202, placed.raw
+        number = placed.order["number"]
+        (payment,) = self.shop.payments_of(number)
+        if played.case.truth != "undecided":
+            word = "paid" if played.case.truth == "approved" else "declined"
+            self.shop.control(f"payments/{payment['gateway_ref']}/{word}")
+        played.request = played.shopper.cancelling(number)
+        self.shop.arm(played.case.point)
+        self._send_and_die(played)
+
+    def _send_back(self, played: Played) -> None:
+        """A paid order is cancelled; the job that sends the money back dies."""
+        placed = send(self.shop.stack.url, played.request)
+        assert placed.status == 201, placed.raw
+        self.drain()
+        played.request = played.shopper.cancelling(placed.order["number"])
+        self.shop.arm(played.case.point)
+        cancelled = send(self.shop.stack.url, played.request)
+        assert cancelled.order["status"] == "cancelled", cancelled.raw
+
+    def _reconcile(self, played: Played) -> None:
+        """The scheduler dies while it asks about the order; a charge that never arrived is old enough to end."""
+        number = self._left_pending(played)
+        self.drain()
+        self.shop.let_pass(3, [number])
+        self.shop.arm(played.case.point)
+        self.shop.make_due(RECONCILE_TASK)
+        wait_for(lambda: not self.shop.armed(played.case.point), 30, f"the crash at {played.case.point}")
+        self.shop.suspend_task(RECONCILE_TASK)
+
+    def _deliver(self, played: Played) -> None:
+        """Whoever takes the callback, carries it, works on it or writes of it dies."""
+        if played.case.point in cases.MAIL or played.case.truth == "never_charged":
+            self.shop.arm(played.case.point)
+            send(self.shop.stack.url, played.request)
+            return
+        number = self._left_pending(played)
+        self.drain()
+        self.shop.arm(played.case.point)
+        played.number = number
+        self.deliver_callbacks(played)
+
+    def _left_pending(self, played: Played) -> str:
+        placed = send(self.shop.stack.url, played.request)
+        assert (placed.status, placed.order["status"]) == (202, "payment_pending"), placed.raw
+        number: str = placed.order["number"]
+        return number
+
+    def _send_again(self, played: Played) -> None:
+        """As clients do: the same key, again while the first request counts as running."""
+        for _ in range(4):
+            answer = send(self.shop.stack.url, played.request)
+            if answer.code != "IDEMPOTENCY_IN_FLIGHT":
+                break
+            assert "retry-after" in answer.headers
+            self.shop.let_pass(0.6, [played.number or ""])
+        played.answer = answer
+        orders = played.shopper.orders()
+        played.number = orders[0]["number"] if orders else None
+
+
+def what_is_wrong(played: Played) -> list[str]:
+    """How the order ended, what the shopper has, and what the client was told."""
+    case, shopper = played.case, played.shopper
+    orders = shopper.orders()
+    statuses = [order["status"] for order in orders]
+    wrong = []
+    if statuses != ([case.ends] if case.ends else []):
+        wrong.append(f"ended as {statuses}, not {case.ends}")
+    has = (shopper.balances(), shopper.stock_of())
+    due = ((0, 0), (STOCK - 1, 0)) if case.ends == "paid" else ((POINTS, 0), (STOCK, 0))
+    if has != due:
+        wrong.append(f"has {has}, not {due}")
+    if case.point in cases.REFUND:
+        sent = [row["state"] for row in shopper.shop.rows(REFUNDS, orders[0]["number"])]
+        if sent != ["failed" if case.truth == "refund_fails" else "succeeded"]:
+            wrong.append(f"refunds: {sent}")
+    if played.answer is not None and played.answer.status not in _answers(case):
+        wrong.append(f"was told {played.answer.status} {played.answer.raw!r}")
+    if case.point == "checkout.after_settle" and case.actor == cases.RETRY and not _is_replay(played):
+        wrong.append("the stored answer was not told again")
+    return wrong
+
+
+def _answers(case: Case) -> set[int]:
+    """What a client that comes again may be told: what is known by then, never a second try."""
+    if case.ends == "cancelled":
+        return {200}
+    told = {201} if case.ends == "paid" else {402}
+    return told if case.truth in ("approved", "declined") else told | {202}
+
+
+def _is_replay(played: Played) -> bool:
+    return played.answer is not None and played.answer.replayed
+
+
+def mails_to(shop: LiveShop, shopper: Shopper) -> list[dict[str, Any]]:
+    row = shop.one("SELECT email FROM customer WHERE id = %s", shopper.id)
+    found: list[dict[str, Any]] = shop.mails(row["email"])
+    return found

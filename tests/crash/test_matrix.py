@@ -1,0 +1,85 @@
+"""Web, worker, relay and scheduler killed with SIGKILL at named points: the order ends right without help.
+
+`make test` plays a fixed selection; CRASH_MATRIX=full plays every case (docs/reliability.md).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.crash import cases
+from tests.crash.cases import Case
+from tests.crash.journeys import Played, Stage, mails_to, what_is_wrong
+from tests.live.shop import LiveShop, running
+from tests.verify import differences
+
+CASES = cases.matrix() if os.environ.get("CRASH_MATRIX") == "full" else cases.selection()
+SHORT_WAITS = {"GATEWAY_CONNECT_SECONDS": "0.5", "GATEWAY_READ_SECONDS": "0.8", "GATEWAY_TOTAL_SECONDS": "2"}
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveShop]:
+    with running(tmp_path_factory.mktemp("crash"), **SHORT_WAITS) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def played(shop: LiveShop) -> dict[Case, Played | Exception]:
+    """All cases. Those where reconciliation dies come last: it would end the others before their next actor."""
+    stage = Stage(shop)
+    late = [case for case in CASES if case.point in cases.RECONCILIATION]
+    early = [case for case in CASES if case not in late]
+    return _play(stage, early) | _play(stage, late)
+
+
+def _play(stage: Stage, chosen: list[Case]) -> dict[Case, Played | Exception]:
+    """Each crashes, then each next actor comes, then time passes for all of them together."""
+    results: dict[Case, Played | Exception] = {}
+    for case in chosen:
+        try:
+            results[case] = stage.crash(case)
+        except Exception as error:
+            stage.shop.disarm(case.point)
+            results[case] = error
+    on_their_way = [one for one in results.values() if isinstance(one, Played)]
+    for one in on_their_way:
+        stage.go_on(one)
+    stage.drain()
+    stage.let_reconcile(on_their_way)
+    stage.drain()
+    return results
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_order_ends_right(case: Case, played: dict[Case, Played | Exception]) -> None:
+    result = played[case]
+    if isinstance(result, Exception):
+        raise result
+    assert what_is_wrong(result) == []
+
+
+def test_the_books_are_right_after_all_of_it(shop: LiveShop, played: dict[Case, Played | Exception]) -> None:
+    assert differences(shop) == []
+
+
+def test_nobody_misses_a_receipt(shop: LiveShop, played: dict[Case, Played | Exception]) -> None:
+    """Mails are sent at least once: a second copy only where a worker died between sending and marking."""
+    for case, result in played.items():
+        if not isinstance(result, Played) or case.ends != "paid":
+            continue
+        receipts = [mail for mail in mails_to(shop, result.shopper) if result.number in mail["subject"]]
+        kinds = [mail["subject"] for mail in receipts]
+        most = 2 if case.point == "mail.before_mark" else 1
+        assert all(1 <= kinds.count(kind) <= most for kind in kinds), (case, kinds)
+        assert kinds, case
+
+
+def test_every_named_point_is_in_the_matrix() -> None:
+    """A point that somebody adds belongs to a journey."""
+    from tests.crash.points import named_in_the_code
+
+    assert {case.point for case in cases.matrix()} == named_in_the_code()
