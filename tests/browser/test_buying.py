@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 import requests
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from app.kernel.database import transaction
+from tests.browser.windows import DESK, PHONE, Open
 from tests.factories.people import give_points
 from tests.factories.shop import fill_cart, make_address, make_variant
 from tests.live.shop import LiveShop
 from tests.web.people import PASSWORD
 
 pytestmark = pytest.mark.browser
-PHONE: ViewportSize = {"width": 360, "height": 740}
-DESK: ViewportSize = {"width": 1280, "height": 800}
-RULES = {
-    "resultTypes": ["violations"],
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"],
-}
 
 
 @dataclass
@@ -47,51 +40,6 @@ def make_person(shop: LiveShop, points: int = 5_000) -> Person:
         variant_id = make_variant()
         fill_cart(person_id, {variant_id: 1})
     return Person(email, person_id, variant_id)
-
-
-@dataclass
-class Shown:
-    """A browser window; `problems` is what the console complained about."""
-
-    page: Page
-    problems: list[str]
-
-    def look(self) -> None:
-        """What is shown now has no accessibility finding and does not overflow."""
-        self.page.wait_for_load_state("load")  # the heading is there before the style sheets are
-        found = Axe().run(self.page, options=RULES)
-        assert found.violations_count == 0, found.generate_report()
-        wide = self.page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= self.page.viewport_size["width"]  # type: ignore[index]
-
-
-Open = Callable[..., Shown]
-
-
-@pytest.fixture
-def window(chrome: Browser) -> Iterator[Open]:
-    opened: list[tuple[BrowserContext, list[str]]] = []
-
-    def make(size: ViewportSize, *, script: bool = True) -> Shown:
-        context = chrome.new_context(viewport=size, java_script_enabled=script)
-        context.set_default_timeout(10_000)
-        problems: list[str] = []
-        page = context.new_page()
-
-        def note(message: ConsoleMessage) -> None:
-            # A refused quote is a 422, and Chromium reports that as an error of the page.
-            if message.type == "error" and "status of 4" not in message.text:
-                problems.append(message.text)
-
-        page.on("console", note)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        opened.append((context, problems))
-        return Shown(page, problems)
-
-    yield make
-    for context, problems in opened:
-        context.close()
-        assert problems == []
 
 
 def sign_in_at_checkout(page: Page, shop: LiveShop, person: Person) -> None:

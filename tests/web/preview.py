@@ -9,6 +9,7 @@ from flask import Flask, Response, render_template, request
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 
+from app.accounts.rules import country_name
 from app.blueprints.common.pages import day, moment, money, points
 from tests.web.answers import ANSWERS, frame
 from tests.web.states import STATES
@@ -36,7 +37,7 @@ def create_preview() -> Flask:
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals.update(shop_name="Miles Plus Cash", points_name="miles")
-    app.jinja_env.filters.update(money=money, points=points, date=day, datetime=moment)
+    app.jinja_env.filters.update(money=money, points=points, date=day, datetime=moment, country=country_name)
     CSRFProtect(app)
     for room, rules in ENDPOINTS.items():
         for rule in rules.split():

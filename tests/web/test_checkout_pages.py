@@ -81,7 +81,7 @@ def test_a_new_shopper_types_the_address_once(app: Flask, buyer: Make) -> None:
     assert 'value="1 Harbour Road"' in page.html  # nothing is cleared
     page = visitor.press("Proceed to payment", name="Mei Chan", phone="+852 5555 0100")
     assert page.heading == "Choose your mix and pay"
-    assert "Mei Chan 1 Harbour Road Hong Kong HK" in page.text
+    assert "Mei Chan 1 Harbour Road Hong Kong Hong Kong SAR China" in page.text
     visitor.go("/checkout/address")
     page = visitor.press("Proceed to payment")
     with app.app_context():

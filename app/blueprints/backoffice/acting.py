@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from flask import Response, flash, make_response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
@@ -13,6 +14,7 @@ from app.kernel.database import run_atomically
 from app.kernel.errors import Conflict, FieldError, RuleBroken, ShopError
 
 Answer = str | BaseResponse
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,23 @@ NOTHING_TRIED = Attempt()
 
 
 def perform(
-    work: Callable[[], object], *, form: str, done: str, back: str, again: Callable[[Attempt], str]
+    work: Callable[[], T],
+    *,
+    form: str,
+    done: str | Callable[[T], str],
+    back: str,
+    again: Callable[[Attempt], str],
 ) -> Answer:
-    """303 to `back` with the sentence `done`; refused: the page `again`, as it was filled in.
+    """303 to `back` with the sentence `done`, or with what it says of the work's result; refused: the page
+    `again`, as it was filled in.
 
     Forbidden, NotFound and what is down are for the error pages.
     """
     try:
-        run_atomically(work)
+        result = run_atomically(work)
     except (RuleBroken, Conflict) as error:
         return refused(error, form=form, again=again)
-    flash(done, "success")
+    flash(done if isinstance(done, str) else done(result), "success")
     return redirect(back, 303)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from flask import make_response, request
+from flask import current_app, make_response, request
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import aliased
 
@@ -87,7 +87,7 @@ class Adjustments(StaffList):
         return perform(
             lambda: request_once(typed("key"), wish, actor_from_request()),
             form="adjust",
-            done="Done. The customer’s screen shows whether it is applied or waits for approval.",
+            done=lambda made: _said(made.points, made.state),
             back=self.get_url("admin_customers.show", customer_id=customer_id),
             again=again,
         )
@@ -156,6 +156,13 @@ class Adjustments(StaffList):
             may_undo=found.state == "applied" and found.reversal_of is None and reader_may("rewards.adjust"),
             tried=tried,
         )
+
+
+def _said(points: int, state: str) -> str:
+    unit = current_app.config["POINTS_NAME"]
+    if state == "awaiting_approval":
+        return f"Asked for: {points:+,} {unit} wait for somebody else’s approval."
+    return f"Done: {points:+,} {unit}. The customer gets a mail."
 
 
 def _name(person_id: uuid.UUID | None) -> str | None:

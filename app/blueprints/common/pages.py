@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, current_app, g, has_request_context, request
 from markupsafe import Markup
 
+from app.accounts.rules import country_name
 from app.kernel.money import Money
 
 # What the frame shows when no edge has registered anything, or when the database cannot be asked.
@@ -18,7 +19,7 @@ DEFAULTS: dict[str, Any] = {"cart_count": 0, "balance": None, "categories": ()}
 def register(app: Flask) -> None:
     app.extensions["page_values"] = {}
     app.jinja_env.globals.update(shop_name=app.config["SHOP_NAME"], points_name=app.config["POINTS_NAME"])
-    app.jinja_env.filters.update(money=money, points=points, date=day, datetime=moment)
+    app.jinja_env.filters.update(money=money, points=points, date=day, datetime=moment, country=country_name)
     app.context_processor(_frame)
 
 
