@@ -17,7 +17,7 @@ from app.outbox.models import OutboxRow
 from app.payments.issues import record_issue
 from app.payments.models import Payment, WebhookEvent
 from app.rewards.queries import rules_in_force
-from app.rewards.service import adjustments
+from app.rewards.service import adjustments, batches
 from tests.factories.people import make_customer
 from tests.web.desk import hire, latest_audit, paid_order
 
@@ -33,6 +33,7 @@ class Things:
     brand_id: uuid.UUID
     category_id: uuid.UUID
     adjustment_id: uuid.UUID
+    batch_id: uuid.UUID
     payment_id: uuid.UUID
     row_id: uuid.UUID
     entry_id: uuid.UUID
@@ -71,6 +72,7 @@ def make_things(app: Flask) -> Things:
             brand_id=product.brand_id,
             category_id=product.category_id,
             adjustment_id=_ask(maker, 6_000),
+            batch_id=waiting_batch(maker, {make_customer(points=100): 6_000}),
             payment_id=payment_id,
             row_id=_dead_job(),
             entry_id=latest_audit(app).id,
@@ -85,6 +87,24 @@ def waiting_adjustment(app: Flask, points: int = 6_000) -> tuple[uuid.UUID, uuid
     with app.app_context():
         customer_id = make_customer(points=100)
         return _ask(maker, points, customer_id), customer_id
+
+
+def waiting_batch(maker: uuid.UUID, wanted: dict[uuid.UUID, int]) -> uuid.UUID:
+    """A file of somebody of support: customer -> points; together above their limit."""
+    with transaction():
+        batch = batches.submit(
+            content=file_of(wanted),
+            file_name="april.csv",
+            rules=rules_in_force(),
+            actor=Actor("staff", maker, "staff:test", "support"),
+        )
+    assert batch.state == "awaiting_approval"
+    return batch.id
+
+
+def file_of(wanted: dict[uuid.UUID, int]) -> bytes:
+    rows = [f"{customer_id},{points},campaign,spring campaign" for customer_id, points in wanted.items()]
+    return "\n".join(["customer,points,reason_code,note", *rows, ""]).encode()
 
 
 def _ask(maker: uuid.UUID, points: int, customer_id: uuid.UUID | None = None) -> uuid.UUID:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -21,18 +21,10 @@ from app.rewards.queries import get_adjustment, get_balance
 from tests.factories.people import make_customer
 from tests.factories.shop import stock_of
 from tests.sandbox.peers import Gateway
-from tests.web.desk import Desk, audit_rows, hire, latest_audit, text_of
+from tests.web import test_backoffice_programme  # noqa: F401 (it shows the actions on the programme)
+from tests.web.desk import SHOWN, Desk, audit_rows, hire, latest_audit, shows, text_of
 from tests.web.desk_things import Things, make_things, waiting_adjustment
 from tests.web.test_backoffice import WRITE
-
-Test = TypeVar("Test")
-SHOWN: set[str] = set()
-
-
-def shows(rule: str) -> Callable[[Test], Test]:
-    """The test below shows that this action works and leaves exactly one row in the audit log."""
-    SHOWN.add(rule)
-    return lambda test: test
 
 
 @pytest.fixture(scope="module")

@@ -17,17 +17,21 @@ from app.blueprints.backoffice.adjustments import Adjustments
 from app.blueprints.backoffice.audit import AuditLog
 from app.blueprints.backoffice.customers import Customers
 from app.blueprints.backoffice.dashboard import Dashboard
+from app.blueprints.backoffice.files import AdjustmentFiles
 from app.blueprints.backoffice.jobs import DeadJobs, Schedule
+from app.blueprints.backoffice.liability import Liability
 from app.blueprints.backoffice.orders import Orders
 from app.blueprints.backoffice.payments import Callbacks, Differences, Payments
 from app.blueprints.backoffice.products import Products
 from app.blueprints.backoffice.rules import RulesVersions
+from app.blueprints.backoffice.simulator import Simulator
 from app.blueprints.backoffice.taxonomy import Brands, Categories
 from app.catalogue.models import Brand, Category, Product
 from app.orders.models import Order
 from app.outbox.models import OutboxRow
 from app.payments.models import Payment, ReconciliationIssue, WebhookEvent
 from app.rewards.models import PointsAdjustment, RewardsRules
+from app.rewards.programme_models import AdjustmentBatch
 
 WORDS = ("words", "badge", "amount", "signed", "moment", "ago", "differences", "plain")
 
@@ -44,7 +48,10 @@ def register(app: Flask) -> None:
         Brands(Brand, endpoint="admin_brands", url="brands", category="Catalogue"),
         Categories(Category, endpoint="admin_categories", url="categories", category="Catalogue"),
         Adjustments(PointsAdjustment, endpoint="admin_adjustments", url="adjustments", category="Rewards"),
+        AdjustmentFiles(AdjustmentBatch, endpoint="admin_files", url="adjustment-files", category="Rewards"),
         RulesVersions(RewardsRules, endpoint="admin_rules", url="rules", category="Rewards"),
+        Simulator("New rules", endpoint="admin_simulator", url="rules-draft", category="Rewards"),
+        Liability("Liability", endpoint="admin_liability", url="liability", category="Rewards"),
         Payments(Payment, endpoint="admin_payments", url="payments", category="Money"),
         Differences(ReconciliationIssue, endpoint="admin_issues", url="reconciliation", category="Money"),
         Callbacks(WebhookEvent, endpoint="admin_webhooks", url="webhooks", category="Money"),

@@ -20,7 +20,8 @@ from app.kernel.database import transaction
 from app.kernel.errors import ShopError
 from app.kernel.money import display_amount
 from app.orders import history
-from app.rewards.queries import list_rules_versions, rules_of_version
+from app.rewards.queries import list_rules_versions
+from app.rewards.queries.versions import RulesByVersion
 from app.rewards.rules import Rules, check_draft
 from app.rewards.service import rules_versions
 
@@ -58,7 +59,7 @@ def simulate_command(file: Path, since: datetime, as_json: bool) -> None:
     draft = _read_draft(file)
     with transaction():
         orders = history.iterate_paid(since=since)
-        result = replay.simulate(orders, draft=draft, versions=_Versions())
+        result = replay.simulate(orders, draft=draft, versions=RulesByVersion())
     if as_json:
         click.echo(json.dumps(_as_data(result), indent=2))
         return
@@ -112,7 +113,7 @@ def recompute_command(since: datetime) -> None:
     """Price paid orders again by their own version. Exit code 1 when one comes out otherwise than it was."""
     seen, wrong = 0, 0
     with transaction():
-        versions = _Versions()
+        versions = RulesByVersion()
         for order in history.iterate_paid(since=since):
             seen += 1
             found = replay.differences(order, versions[order.rules_version])
@@ -121,14 +122,6 @@ def recompute_command(since: datetime) -> None:
                 click.echo(f"{order.number}  {difference}")
     click.echo(f"{seen:,} orders recomputed, {wrong:,} differ.")
     sys.exit(1 if wrong else 0)
-
-
-class _Versions(dict[int, Rules]):
-    """Rules by version, read once each."""
-
-    def __missing__(self, version: int) -> Rules:
-        self[version] = rules_of_version(version)
-        return self[version]
 
 
 def _load(file: Path) -> dict[str, Any]:

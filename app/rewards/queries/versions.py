@@ -11,7 +11,7 @@ from app.kernel import clock
 from app.kernel.database import session
 from app.rewards.errors import RulesVersionNotFound
 from app.rewards.models import RewardsRules
-from app.rewards.queries.balance import rules_in_force
+from app.rewards.queries.balance import rules_in_force, rules_of_version
 from app.rewards.rules import Rules, rules_from
 
 
@@ -25,6 +25,14 @@ class RulesVersion:
     created_at: datetime
     created_by: str
     rules: Rules
+
+
+class RulesByVersion(dict[int, Rules]):
+    """Rules by the number of their version, read once each when they are asked for."""
+
+    def __missing__(self, version: int) -> Rules:
+        self[version] = rules_of_version(version)
+        return self[version]
 
 
 def list_rules_versions() -> list[RulesVersion]:
