@@ -92,6 +92,11 @@ class TestFiles:
         text = text_of(admin.get(answer.location))
         assert "The file is booked" in text
         assert "Decided by nobody else: within the limit" in text
+        one = re.search(
+            r'href="(/admin/adjustments/[^"]+)"', admin.get(answer.location).text.partition("The rows of")[2]
+        )
+        assert one is not None
+        assert f'href="{answer.location}"' in admin.get(one[1]).text
         result = admin.get(f"{answer.location}/result.csv")
         table = list(csv.reader(io.StringIO(result.text)))
         assert [row[2:6] for row in table[1:]] == [
@@ -117,7 +122,7 @@ class TestFiles:
         assert latest_audit(app).action == "points.batch_requested"
         text = text_of(support.get(answer.location))
         assert "Somebody else, whose role includes approvals, decides this." in text
-        assert "Approve all" not in text
+        assert "Why it is right" not in text
 
     @shows("/admin/adjustment-files/<uuid:batch_id>/approve")
     def test_somebody_else_approves_it(self, app: Flask, admin: Desk) -> None:
@@ -126,7 +131,7 @@ class TestFiles:
         with app.app_context():
             batch_id = waiting_batch(maker, {customer: 6_000})
         path, rows = f"/admin/adjustment-files/{batch_id}", audit_rows(app)
-        assert "Approve all 1 rows" in text_of(admin.get(path))
+        assert "Approve 1 row" in text_of(admin.get(path))
         assert admin.post(f"{path}/approve", note="agreed with marketing").status_code == 303
         assert available(app, customer) == [6_000]
         assert audit_rows(app) == rows + 2, "one for the customer's adjustment and one for the file"
@@ -152,7 +157,7 @@ class TestFiles:
         (customer,) = customers(app, 0)
         answer = confirm(approver, send_in(approver, file_of({customer: 30_000})))
         before = everything(app, customer)
-        assert "Approve all" not in approver.get(answer.location).text
+        assert "Why it is right" not in approver.get(answer.location).text
         for verb in ("approve", "reject"):
             assert approver.post(f"{answer.location}/{verb}", note="it is fine").status_code == 403
         assert everything(app, customer) == before
@@ -167,7 +172,7 @@ class TestFiles:
         before = everything(app, rich, poor)
         shown = send_in(admin, content)
         text = text_of(shown)
-        assert "3 cannot be booked, so the file cannot" in text
+        assert "3 rows cannot be booked, so the file cannot" in text
         assert "The customer has 10 points available" in text
         assert "No customer has this e-mail address or id." in text
         assert "Points are a whole number" in text
@@ -202,7 +207,7 @@ class TestFiles:
         content = lines + b"".join(b"u%d@example.test,1,campaign,%s\n" % (n, b"n" * 100) for n in range(997))
         shown = send_in(admin, content)
         assert shown.status_code == 200
-        assert "997 cannot be booked" in text_of(shown)
+        assert "997 rows cannot be booked" in text_of(shown)
         assert shown.text.count("<tr>") == 201
 
 
@@ -229,7 +234,7 @@ class TestRules:
         shown = admin.post(DRAFT, step="simulate", draft=draft, days="7", key="k-1")
         assert everything(app) == before, "simulating touches nothing"
         text = text_of(shown)
-        assert re.search(r"[1-9]\d* paid orders, none of them touched", text), text
+        assert re.search(r"[1-9]\d* paid orders?, none of them touched", text), text
         was, then, difference = re.search(r"Miles earned ([\d,]+) ([\d,]+) \+([\d,]+)", text).groups()  # type: ignore[union-attr]
         was, then, difference = (int(one.replace(",", "")) for one in (was, then, difference))
         assert was >= order.points_earned > 0

@@ -82,7 +82,7 @@ def test_a_file_from_the_look_to_its_page(app: Flask, page: Page) -> None:
         )
         page.click("button:has-text('Show what would happen')")
         look(page)
-    page.click("button:has-text('Book all 3 rows')")
+    page.click("button:has-text('Book 3 rows')")
     assert "The file is booked" in page.inner_text("main")
     look(page)
     page.goto(f"/admin/adjustment-files/{batch_id}")

@@ -15,13 +15,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.accounts.models import Customer
+from app.accounts.queries import get_customer
 from app.kernel import clock, ids
 from app.kernel.actor import system
 from app.kernel.database import session, transaction
 from app.rewards.queries.earnings import list_pending
 from app.rewards.rules import Rules
-from app.rewards.service import earning, holds
-from tests.factories.people import give_points
+from app.rewards.service import earning, holds, transfers
+from tests.factories.people import actor_of, give_points
 from tests.web.people import sign_in, sign_up
 from tests.web.statements import statements
 from tests.web.visitor import Visitor
@@ -205,6 +206,28 @@ def test_spent_miles_lead_back_to_order_rule_and_rate(member: Make) -> None:
     assert "Rules, version 1: 1 for each HK$1.00 paid by card." in text
     assert "Base rate plus + 500 miles Double miles on tea plus + 100 miles" in text
     assert "Not given" not in text
+
+
+def test_how_another_member_earned_what_they_sent_is_not_told(member: Make) -> None:
+    mei, friend = member(), member()
+    number = mei.earn(600, MARCH)
+    with mei.app.app_context():
+        email = get_customer(friend.id).email
+        sender = actor_of(mei.id)
+        session().rollback()
+        with clock.frozen(MARCH + timedelta(days=32)), transaction():
+            asked = transfers.request(
+                sender_id=mei.id, recipient_email=email, points=500, rules=RULES, actor=sender
+            )
+            transfers.confirm(transfer_id=asked.id, rules=RULES, actor=sender)
+    friend.spend(500, MARCH + timedelta(days=35))
+    path = re.findall(r"/account/miles/movements/[0-9a-f-]+", friend.go("/account/miles").html)[0]
+    page = friend.go(path)
+    assert "500 miles Received from another member, given on 11 April 2031" in page.text
+    assert number not in page.html
+    assert "Rules, version" not in page.text
+    path = re.findall(r"/account/miles/movements/[0-9a-f-]+", mei.go("/account/miles").html)[0]
+    assert f"500 miles Earned with an order {number}" in mei.go(path).text
 
 
 def test_movements_of_others_are_not_there(member: Make) -> None:

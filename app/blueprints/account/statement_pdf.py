@@ -17,7 +17,7 @@ from app.rewards.queries.months import MonthStatement
 
 GREY = (90, 90, 90)
 LINES = (200, 200, 200)
-WIDTHS = (24, 92, 26, 28)
+WIDTHS = (26, 104, 30, 30)
 ROW = 6.5
 
 
@@ -66,7 +66,7 @@ def _summary(pdf: FPDF, month: MonthStatement, sums: Mapping[str, int], unit: st
     _line(pdf, "In this month", size=12, bold=True, height=12)
     rows = [("Opening balance", f"{opening:,}")]
     rows += [(words, f"{points:+,}") for words, points in sums.items() if points]
-    _table(pdf, ("", unit.capitalize()), [*rows, ("Closing balance", f"{closing:,}")], (116, 54), right={1})
+    _table(pdf, ("", unit.capitalize()), [*rows, ("Closing balance", f"{closing:,}")], (130, 60), right={1})
 
 
 def _rows(pdf: FPDF, month: MonthStatement, unit: str) -> None:
@@ -85,7 +85,7 @@ def _expiries(pdf: FPDF, month: MonthStatement, unit: str) -> None:
     if month.expiring:
         _line(pdf, "What expires when, as of today", size=12, bold=True, height=12)
         rows = [(f"{at.date()}", f"{points:,}") for points, at in month.expiring]
-        _table(pdf, ("Date", unit.capitalize()), rows, (116, 54), right={1})
+        _table(pdf, ("Date", unit.capitalize()), rows, (130, 60), right={1})
 
 
 def _line(
