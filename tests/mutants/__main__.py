@@ -14,14 +14,16 @@ from pathlib import Path
 
 from embedded import services
 from tests.mutants.catalogue import MUTANTS, Mutant
+from tests.mutants.first_slice import FIRST_SLICE
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", "node_modules")
 
 
 def main(wanted: list[str]) -> int:
-    chosen = [mutant for mutant in MUTANTS if not wanted or mutant.name in wanted]
-    if unknown := set(wanted) - {mutant.name for mutant in MUTANTS}:
+    known = (*MUTANTS, *FIRST_SLICE)
+    chosen = [mutant for mutant in known if not wanted or mutant.name in wanted]
+    if unknown := set(wanted) - {mutant.name for mutant in known}:
         print(f"no mutant is called {', '.join(sorted(unknown))}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:

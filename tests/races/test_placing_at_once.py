@@ -128,10 +128,12 @@ def test_one_key_with_two_bodies_serves_one_of_them(shop: LiveShop) -> None:
     assert shopper.balances() == (2000 - order["points"], 0)
 
 
-def test_two_tabs_with_the_same_cart_are_one_order(shop: LiveShop) -> None:
+@pytest.mark.parametrize("points", [0, 1000])
+def test_two_tabs_with_the_same_cart_are_one_order(shop: LiveShop, points: int) -> None:
+    """Without points, nothing but the cart stands between the tabs."""
     for _ in range(10):
         shopper = Shopper(shop, points=4000)
-        tabs = [shopper.placing(shopper.quote(1000)), shopper.placing(shopper.quote(1000))]
+        tabs = [shopper.placing(shopper.quote(points)) for _ in range(6)]
         one_winner(send_at_once(shop.stack.url, tabs), {"QUOTE_STALE"})
         assert len(shopper.orders()) == 1
-        assert shopper.balances() == (3000, 0)
+        assert shopper.balances() == (4000 - points, 0)
