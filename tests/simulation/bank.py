@@ -65,6 +65,8 @@ def decide(history: History) -> None:
         history.late.add(payment["idempotency_key"])
         history.world.peer.control(f"payments/{payment['id']}/late-authorize")
         history.note(f"bank: {payment['reference']} {payment['status']}, and captured after all")
+        if history.rng.random() < 0.6:
+            lose(history)
 
 
 def settle(history: History, payment: dict[str, Any]) -> None:
@@ -105,9 +107,16 @@ def let_time_pass(history: History) -> None:
 
 def learn(history: History) -> None:
     """Hear what the gateway would like to tell."""
-    after = history.events[-1]["number"] if history.events else 0
-    for event in history.world.gateway_events(after):
+    for event in history.world.gateway_events(history.heard):
+        history.heard = event["number"]
         history.events.append(event | {"name": f"{event['type']} #{len(history.events)}"})
+
+
+def lose(history: History) -> None:
+    """Whatever it would like to tell now never arrives."""
+    lost = history.world.gateway_events(history.heard)
+    history.heard = lost[-1]["number"] if lost else history.heard
+    history.note(f"bank: {len(lost)} callbacks are lost")
 
 
 def send(history: History, raw: bytes) -> int:

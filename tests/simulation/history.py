@@ -19,7 +19,7 @@ from tests.simulation.faults import Crash
 from tests.simulation.world import World
 
 STEPS = (15, 40)
-CRASHING = 0.12
+CRASHING = 0.25
 """Of the steps that may die: this share does."""
 POINTS, STATEMENTS, COMMITS = 7, 60, 4
 """A death is planned at one of so many places; some steps are over before."""
@@ -38,6 +38,7 @@ class History:
         self.asked: list[Asked] = []
         self.quotes: list[customers.Quoted] = []
         self.events: list[dict[str, Any]] = []
+        self.heard = 0
         self.late: set[str] = set()
 
     def run(self) -> list[str]:
@@ -100,7 +101,7 @@ ACTIONS: tuple[tuple[Callable[[History], None], float], ...] = (
     (customers.place, 10),
     (customers.ask_again, 4),
     (customers.ask_with_another_body, 1),
-    (customers.pay_again, 3),
+    (customers.pay_again, 4),
     (customers.cancel, 4),
     (customers.meddle, 1),
     (office.refund, 4),
@@ -114,7 +115,7 @@ ACTIONS: tuple[tuple[Callable[[History], None], float], ...] = (
     (office.run_task, 1),
     (bank.deliver, 8),
     (bank.deliver_forged, 1),
-    (bank.decide, 4),
+    (bank.decide, 6),
     (bank.stumble, 3),
     (bank.settle_refund, 2),
     (bank.let_time_pass, 5),
