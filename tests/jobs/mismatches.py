@@ -5,12 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
 
 import psycopg
 
 from app.gateways.sandbox import SandboxGateway
 from app.kernel.database import session
 from app.payments import queries
+from app.payments.bookkeeping import DayReport, ReportRow
+from app.payments.gateway import Unknown
 from tests.checkout.conftest import Shopper
 from tests.factories.people import make_customer
 from tests.sandbox.peers import Gateway
@@ -156,3 +160,21 @@ SEEDS: list[tuple[Seed, str]] = [
     (lots_differ, "ledger_lots_differ"),
     (stock_differs, "stock_reserved_differs"),
 ]
+
+
+class Miscounting(SandboxGateway):
+    """Pays out a cent less than its rows add up to."""
+
+    def fetch_report(self, day: date) -> DayReport | Unknown:
+        report = super().fetch_report(day)
+        assert isinstance(report, DayReport)
+        return replace(report, net={currency: net - 1 for currency, net in report.net.items()})
+
+
+class Large(SandboxGateway):
+    """A gateway whose report of the day is ours, ten thousand payments long."""
+
+    rows: tuple[ReportRow, ...] = ()
+
+    def fetch_report(self, day: date) -> DayReport | Unknown:
+        return DayReport(day, self.rows, {"HKD": sum(row.net for row in self.rows)})

@@ -128,7 +128,7 @@ def test_killed_between_handing_over_and_marking(
     key = put("test.effect")
     (crashes / "relay.before_mark").touch()
     relay = start("-m", "jobs.relay", SHOP_CRASH_DIR=str(crashes))
-    assert relay.wait(20) == -signal.SIGKILL
+    assert relay.wait(60) == -signal.SIGKILL
     assert queues_on(redis)["default"].count == 1, "it was handed over"
     assert row(key).enqueued_at is None, "and not marked"
     assert relay_once(queues_on(redis)) == 1
@@ -232,20 +232,20 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
 def test_redis_goes_and_comes_back_and_nothing_is_lost(start: Start, own_redis: RedisServer) -> None:
     relay = start("-m", "jobs.relay", REDIS_URL=own_redis.url)
     before = put("mail.staff_alert", "mail", subject="first", text="x")
-    wait_for(lambda: row(before).enqueued_at, 20)
+    wait_for(lambda: row(before).enqueued_at, 60)
     own_redis.stop()
     meanwhile = [put("mail.staff_alert", "mail", subject=str(n), text="x") for n in range(3)]
     time.sleep(1.5)
     assert relay.poll() is None, "it waits, it does not die"
     assert all(row(key).enqueued_at is None for key in meanwhile)
     own_redis.start()
-    wait_for(lambda: all(row(key).enqueued_at for key in meanwhile), 20)
+    wait_for(lambda: all(row(key).enqueued_at for key in meanwhile), 60)
     start("-m", "jobs.worker", "mail", REDIS_URL=own_redis.url)
-    wait_for(lambda: all(row(key).done_at for key in meanwhile), 20)
+    wait_for(lambda: all(row(key).done_at for key in meanwhile), 60)
     # The first one was handed over and lost with Redis; the worker's start does not know it was begun.
     with clock.travel(minutes=11), Redis.from_url(own_redis.url) as connection:
         assert relay_once(queues_on(connection)) == 1
-    wait_for(lambda: row(before).done_at, 20)
+    wait_for(lambda: row(before).done_at, 60)
     relay.terminate()
     assert relay.wait(10) == 0
 
@@ -257,17 +257,17 @@ def test_redis_is_emptied_under_a_running_worker_and_all_is_done_minutes_later(
     worker = start("-m", "jobs.worker", "mail", REDIS_URL=own_redis.url)
     relay = start("-m", "jobs.relay", REDIS_URL=own_redis.url)
     first = put("mail.staff_alert", "mail", subject="before", text="x")
-    wait_for(lambda: row(first).done_at, 30)
+    wait_for(lambda: row(first).done_at, 60)
     worker.send_signal(signal.SIGSTOP)
     lost = [put("mail.staff_alert", "mail", subject=str(n), text="x") for n in range(3)]
-    wait_for(lambda: all(row(key).enqueued_at for key in lost), 20)
+    wait_for(lambda: all(row(key).enqueued_at for key in lost), 60)
     with Redis.from_url(own_redis.url) as connection:
         connection.flushall()
     worker.send_signal(signal.SIGCONT)
     time.sleep(1)
     assert not any(row(key).done_at for key in lost), "Redis has forgotten them"
     later = start("-m", "jobs.relay", REDIS_URL=own_redis.url, SHOP_CLOCK_OFFSET="185")
-    wait_for(lambda: all(row(key).done_at for key in lost), 30)
+    wait_for(lambda: all(row(key).done_at for key in lost), 60)
     assert (worker.poll(), relay.poll(), later.poll()) == (None, None, None)
 
 

@@ -119,7 +119,7 @@ def test_the_process_runs_what_is_registered_and_stops_when_told(start: Start) -
     process = start("-m", "jobs.schedule")
     names = [task.name for task in tasks()]
     assert "payments.reconcile" in names
-    wait_for(lambda: all(_succeeded(name) for name in names), 30)
+    wait_for(lambda: all(_succeeded(name) for name in names), 60)
     process.terminate()
     assert process.wait(15) == 0
 
