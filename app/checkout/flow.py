@@ -34,6 +34,7 @@ from app.orders.service.moving import lock_order
 from app.payments import queries as payment_queries
 from app.payments import service as payments
 from app.payments.gateway import Absent, ChargeRequest, Gateway, PaymentMethod, Snapshot, Unknown
+from app.payments.rules import NEVER_RESEND_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +210,17 @@ def take_claim(request: Request, subject: str) -> Claim | Answer:
 
 
 def _resume(claim: Claim, method: PaymentMethod | None) -> _Begun:
-    """An earlier holder of this key crashed after T1. The same payment id is sent again: it charges once."""
+    """An earlier holder of this key crashed after T1. The same payment id is sent again: it charges once.
+
+    After a day it might charge twice, because the gateway has forgotten the id: then reconciliation decides.
+    """
     number = str(claim.subject)
     open_payments = payment_queries.list_open(number)
     if not open_payments or method is None:
         return _Begun(claim, number, None)
     payment = open_payments[-1]
+    if clock.now() - payment.created_at >= NEVER_RESEND_AFTER:
+        return _Begun(claim, number, None)
     charge = ChargeRequest(payment.id, payment.amount, payment.currency, number, method)
     return _Begun(claim, number, charge)
 
