@@ -16,7 +16,7 @@ from app.blueprints.common.transfer_links import transfer_token
 from app.kernel.money import Money
 from app.orders.queries import OrderView, get_order_view, get_refund, newest_refund
 from app.payments.errors import DECLINE_SENTENCES
-from app.rewards.queries import get_balance, rules_of_version
+from app.rewards.queries import get_balance, rules_in_force, rules_of_version
 from app.rewards.queries.adjustments import get_adjustment
 from app.rewards.queries.transfers import get_transfer
 
@@ -95,14 +95,14 @@ def order_refunded(payload: Mapping[str, Any]) -> Draft:
 
 
 def points_adjusted(payload: Mapping[str, Any]) -> Draft:
-    """Payload: adjustment_id, customer_id. The note is for staff; the shopper gets the reason in words."""
+    """Payload: adjustment_id, customer_id. The note is for staff; the shopper gets the statement's words."""
     person = get_customer(uuid.UUID(payload["customer_id"]))
     adjustment = get_adjustment(uuid.UUID(payload["adjustment_id"]))
     context = {
         "name": person.name,
         "points": adjustment.points,
         "balance": get_balance(person.id).available,
-        "reason": adjustment.reason_code.replace("_", " ").capitalize(),
+        "reason": rules_in_force().adjustments.reasons.get(adjustment.reason_code, "Adjustment"),
         "statement_url": url("account.miles"),
     }
     return Draft(person.email, context, person.id)

@@ -129,6 +129,7 @@ def test_the_slider_is_priced_by_the_server_and_paid_as_shown(shop: LiveShop, wi
     page = window(PHONE).page
     sign_in_at_checkout(page, shop, person)
     page.click("text=Proceed to payment")
+    expect(page.locator("#miles-r")).to_be_visible()  # once the script runs
     page.focus("#miles-r")
     page.keyboard.press("End")
     expect(page.locator("#pay")).to_have_text("Pay 1,300 miles")
@@ -172,3 +173,16 @@ def test_back_after_paying_orders_nothing_again(shop: LiveShop, window: Open) ->
     expect(page.locator("h1")).to_have_text(re.compile("Thank you, your order is paid|Your cart"))
     rows = shop.rows("SELECT number FROM orders WHERE customer_id = %s", person.id)
     assert len(rows) == 1
+
+
+def test_whoever_waits_for_a_silent_bank_reads_why(shop: LiveShop, window: Open) -> None:
+    person = make_person(shop)
+    page = window(PHONE).page
+    sign_in_at_checkout(page, shop, person)
+    page.click("text=Proceed to payment")
+    expect(page.locator("[data-waiting]")).to_have_text("")
+    # The form stays on its way for ever: nothing can be asked of a page that Chromium is about to leave.
+    page.evaluate("window.addEventListener('submit', event => event.preventDefault())")
+    page.click("#pay")
+    expect(page.locator("[data-waiting]")).to_contain_text("Please stay on this page")
+    expect(page.locator("#pay")).to_have_attribute("aria-disabled", "true")

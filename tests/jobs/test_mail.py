@@ -253,7 +253,7 @@ def test_an_adjustment_gives_the_reason_and_not_the_note_for_staff(app: Flask, m
         adjustment = adjustments.request(
             customer_id=customer_id,
             points=-300,
-            reason_code="correction",
+            reason_code="fraud",
             note="Counted twice by mistake",
             rules=Rules(adjustments=AdjustmentRules(limits={"support": MakerLimit(each=500, day=500)})),
             actor=support,
@@ -262,5 +262,5 @@ def test_an_adjustment_gives_the_reason_and_not_the_note_for_staff(app: Flask, m
     found = requests.get(f"{mailbox.url}/api/messages", params={"to": email}, timeout=5).json()["messages"]
     assert "took 300 miles from your account" in found[0]["text"]
     assert "New balance: 700 miles" in found[0]["text"]
-    assert "Correction" in found[0]["text"]
+    assert "Reason: Misuse" in found[0]["text"]
     assert "Counted twice" not in found[0]["text"] + found[0]["html"]

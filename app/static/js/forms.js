@@ -7,6 +7,12 @@ if (summary) {
   heading.focus();
 }
 
+/* A page on its way out still shows: whoever waits for a silent bank should read why. */
+let waited;
+const say = (on) => {
+  for (const note of document.querySelectorAll("[data-waiting]")) note.textContent = on ? note.dataset.waiting : "";
+};
+
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (event.defaultPrevented || !button?.hasAttribute("data-once")) return;
@@ -15,9 +21,12 @@ document.addEventListener("submit", (event) => {
     return;
   }
   button.setAttribute("aria-disabled", "true");
+  waited = setTimeout(() => say(true), 3000);
 });
 
 addEventListener("pageshow", async (event) => {
+  clearTimeout(waited);
+  say(false);
   for (const button of document.querySelectorAll("[data-once]")) button.removeAttribute("aria-disabled");
   if (!event.persisted) return;
   const { parse, swap } = await import("./fragment.js");
