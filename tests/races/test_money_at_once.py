@@ -16,7 +16,7 @@ from app.accounts.passwords import hash_password
 from app.accounts.queries import get_customer
 from app.kernel.database import session, transaction
 from tests.live.shop import LiveShop, wait_for
-from tests.live.shopper import Call, Shopper, at_once, send, send_at_once
+from tests.live.shopper import Call, Reply, Shopper, at_once, send, send_at_once
 from tests.verify import assert_right
 from tests.web.people import PASSWORD, sign_in
 from tests.web.visitor import Visitor
@@ -135,3 +135,30 @@ def test_ten_clicks_on_pay_are_one_order(shop: LiveShop) -> None:
     assert shopper.stock_of() == (99, 0)
     places = {urlsplit(reply.headers["location"]).path for reply in replies}
     assert places <= {f"/checkout/result/{order['number']}", "/account/orders"}
+
+
+def test_a_web_server_that_is_told_to_stop_finishes_what_it_has_begun(shop: LiveShop) -> None:
+    """As at a deployment: SIGTERM while eight charges are under way."""
+    shop.control("tuning", {"timeout_seconds": 2.0, "webhook_delay_seconds": 0})
+    shop.control("faults", {"fault": "timeout_after", "probability": 1.0})
+    buyers = [Shopper(shop, points=1000) for _ in range(8)]
+    calls = [buyer.placing(buyer.quote("max")) for buyer in buyers]
+    web = shop.stack.process("web")
+
+    def stop(wait: Callable[[], Any]) -> Reply | None:
+        wait()
+        reached = "SELECT 1 FROM payment WHERE state = 'submitting'"
+        wait_for(lambda: len(shop.rows(reached)) == len(buyers), 10, "the last charge to begin")
+        web.stop()
+        return None
+
+    work: list[Callable[[Callable[[], Any]], Reply | None]] = [stop]
+    work += [lambda wait, call=call: send(shop.stack.url, call, wait) for call in calls]
+    try:
+        replies = at_once(work)[1:]
+    finally:
+        web.start()
+    assert [reply.status for reply in replies if reply] == [201] * 8
+    wait_for(
+        lambda: send(shop.stack.url, Call("GET", "/readyz")).status == 200, 60, "the web server's return"
+    )
