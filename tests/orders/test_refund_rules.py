@@ -107,7 +107,9 @@ def test_any_sequence_of_refunds_sums_to_what_was_paid(lines: list[LinePaid], da
 
 @given(orders(), st.data())
 @settings(max_examples=200, deadline=None)
-def test_as_it_was_paid_one_by_one_is_worth_the_same_as_at_once(lines: list[LinePaid], data: st.DataObject) -> None:
+def test_as_it_was_paid_one_by_one_is_worth_the_same_as_at_once(
+    lines: list[LinePaid], data: st.DataObject
+) -> None:
     line = data.draw(st.sampled_from(lines))
     at_once = plan_refund(lines, {line.sku: line.quantity}, "proportional")
     one_by_one, taken = NOTHING, 0
