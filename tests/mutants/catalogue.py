@@ -28,6 +28,29 @@ GUARDS = "tests/services/test_ledger_guards.py"
 HOLD = "migrations/versions/0031_points_hold.py"
 INDEX = '"uq_points_hold_one_live_per_order",\n        "points_hold",\n        ["order_id"],\n        unique='
 
+HISTORY = "tests/simulation/test_histories.py::test_a_history_ends_as_it_must"  # the seeds that were seen to find it
+SNAPSHOT = '__import__("app.payments.gateway", fromlist=["Snapshot"]).Snapshot'
+WIRE = '__import__("app.gateways.sandbox_wire", fromlist=["read"])'
+DATABASE = '__import__("app.kernel.database", fromlist=["session"])'
+ASKED = """    truth, _ = ask_payment(payment_id=payment_id, gateway=gateway(), actor=job.actor)
+    if isinstance(truth, Unknown):
+        raise Later(truth.reason)
+    return "processed"
+
+
+def _not_ours"""
+BELIEVED = f"""    from app.checkout.flow import settle
+    from app.payments.models import WebhookEvent
+
+    told = {DATABASE}.session().get(WebhookEvent, (job.payload["gateway"], job.payload["event_id"]))
+    truth = {WIRE}.read(told.raw, {WIRE}.Event).data.payment.snapshot()
+    end_reading()
+    settle(payment_id=payment_id, truth=truth, actor=job.actor)
+    return "processed"
+
+
+def _not_ours"""
+
 MUTANTS = (
     Mutant(
         "M1",
@@ -40,6 +63,26 @@ MUTANTS = (
                 '"Idempotency-Key": __import__("uuid").uuid4().hex',
             ),
         ),
+    ),
+    Mutant(
+        "M2",
+        "no answer to a charge is taken for a decline",
+        f"{HISTORY}[10]",
+        (
+            Edit(
+                "app/gateways/sandbox.py",
+                "    answer = _payment(reply, (200, 201, 402, 409), request.payment_id, None)\n",
+                "    answer = _payment(reply, (200, 201, 402, 409), request.payment_id, None)\n"
+                "    if isinstance(answer, Unknown):\n"
+                f'        return {SNAPSHOT}(str(request.payment_id), None, "declined", 0, "", "")\n',
+            ),
+        ),
+    ),
+    Mutant(
+        "M3",
+        "nobody walks over the gateway's list",
+        f"{HISTORY}[13]",
+        (Edit("app/gateways/reconcile.py", "        _walk(report, gateway, actor)\n", ""),),
     ),
     Mutant(
         "M4",
@@ -67,6 +110,63 @@ MUTANTS = (
         (Edit("migrations/versions/0001_tables.py", INDEX + "True", INDEX + "False"),),
     ),
     Mutant(
+        "M7",
+        "a callback's body is believed, and the gateway not asked",
+        "tests/jobs/test_webhooks.py::test_a_callback_that_lies_changes_nothing",
+        (Edit("jobs/handlers/payments.py", ASKED, BELIEVED),),
+    ),
+    Mutant(
+        "M8",
+        "the answer is stored after the commit of what it tells",
+        f"{HISTORY}[15]",
+        (
+            Edit(
+                "app/checkout/flow.py",
+                "    answer = store_answer(begun.claim, present, begun.number, next_action_url)\n",
+                f"    {DATABASE}.session().commit()\n"
+                "    answer = store_answer(begun.claim, present, begun.number, next_action_url)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "M9",
+        "the relay marks a row before Redis has it",
+        "tests/jobs/test_relay.py::test_killed_between_handing_over_and_marking",
+        (
+            Edit(
+                "jobs/relay.py",
+                '        crashpoint("relay.before_enqueue")\n',
+                "        delivery.mark_enqueued(row_ids=[row.id for row in due])\n"
+                "        db.session.commit()\n"
+                '        crashpoint("relay.before_enqueue")\n',
+            ),
+        ),
+    ),
+    Mutant(
+        "M10",
+        "a job does not remember that its effect was done",
+        "tests/jobs/test_worker.py::test_killed_between_effect_and_finish_sends_no_second_mail",
+        (
+            Edit(
+                "jobs/handlers/mail.py",
+                "    if letter is None or letter.is_sent:\n",
+                "    if letter is None:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "M11",
+        "a cancelled order gives points and stock back without asking the gateway",
+        f"{HISTORY}[15]",
+        (
+            Edit(
+                "app/checkout/cancel.py",
+                "    truth = gateway.cancel(begun.payment_id, begun.gateway_ref)\n",
+                f'    truth = {SNAPSHOT}(str(begun.payment_id), begun.gateway_ref, "canceled", 0, "", "")\n',
+            ),
+        ),
+    ),
+    Mutant(
         "M15",
         "a refund does not lock its payment",
         "tests/services/test_payments.py::test_racing_refunds_share_what_is_left",
@@ -75,6 +175,18 @@ MUTANTS = (
                 "app/payments/service.py",
                 "select(Payment).where(Payment.id == payment_id).with_for_update()",
                 "select(Payment).where(Payment.id == payment_id)",
+            ),
+        ),
+    ),
+    Mutant(
+        "M16",
+        "an order is looked up without asking whose it is",
+        f"{HISTORY}[13]",
+        (
+            Edit(
+                "app/orders/service/moving.py",
+                "    if customer_id is not None:\n        statement = statement.where",
+                "    if False:\n        statement = statement.where",
             ),
         ),
     ),

@@ -53,19 +53,19 @@ def stage(tmp_path: Path) -> Iterator[Callable[[str], Stage]]:
         each.supervisor.stop()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 15) -> None:
+def wait_for(condition: Callable[[], object], said: list[tuple[str, str]], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
+        assert time.monotonic() < deadline, said
         time.sleep(0.02)
 
 
 def test_a_killed_process_comes_back_and_its_lines_carry_its_name(stage: Callable[[str], Stage]) -> None:
     running = stage(SLEEPER)
-    wait_for(lambda: running.said("up"))
+    wait_for(lambda: running.said("up"), running.lines)
     first = running.process.pid
     running.process.kill()
-    wait_for(lambda: len(running.said("up")) == 2)
+    wait_for(lambda: len(running.said("up")) == 2, running.lines)
     assert running.process.pid not in {first, None}
     assert running.said("killed by SIGKILL; starting again")
     assert {name for name, _ in running.lines} == {"web"}
@@ -76,11 +76,11 @@ def test_what_a_killed_process_left_behind_is_gone_before_it_comes_back(
     stage: Callable[[str], Stage],
 ) -> None:
     running = stage(PARENT)
-    wait_for(lambda: running.said("child"))
+    wait_for(lambda: running.said("child"), running.lines)
     orphan = int(running.said("child")[0].split()[1])
     assert not gone(orphan)
     running.process.kill()
-    wait_for(lambda: len(running.said("child")) == 2)
+    wait_for(lambda: len(running.said("child")) == 2, running.lines)
     assert gone(orphan)
 
 
@@ -89,7 +89,7 @@ def test_a_process_that_keeps_dying_ends_everything_with_one_sentence(
 ) -> None:
     monkeypatch.setattr("embedded.supervisor.LONGEST_PAUSE", 0.1)
     running = stage("import sys; print('wrong setting', flush=True); sys.exit(3)")
-    wait_for(running.supervisor.failed.is_set)
+    wait_for(running.supervisor.failed.is_set, running.lines)
     assert running.process.starts == QUICK_DEATHS
     assert running.said("wrong setting") == ["wrong setting"] * QUICK_DEATHS
     assert running.supervisor.failure == (
@@ -100,13 +100,13 @@ def test_a_process_that_keeps_dying_ends_everything_with_one_sentence(
 
 def test_a_process_that_is_stopped_stays_down_until_it_is_started(stage: Callable[[str], Stage]) -> None:
     running = stage(SLEEPER)
-    wait_for(lambda: running.said("up"))
+    wait_for(lambda: running.said("up"), running.lines)
     running.process.stop()
     assert running.process.pid is None
     time.sleep(0.5)
     assert running.process.pid is None
     running.process.start()
-    wait_for(lambda: len(running.said("up")) == 2)
+    wait_for(lambda: len(running.said("up")) == 2, running.lines)
     assert running.process.pid is not None
 
 
@@ -116,7 +116,7 @@ def test_stop_leaves_nothing_not_even_what_ignores_it(
     monkeypatch.setattr("embedded.supervisor.STOP_GRACE", 0.3)
     running = Stage(tmp_path, STUBBORN)
     running.supervisor.start()
-    wait_for(lambda: running.said("up"))
+    wait_for(lambda: running.said("up"), running.lines)
     pid = running.process.pid
     assert pid is not None
     running.supervisor.stop()

@@ -56,6 +56,12 @@ def look(page: Page) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (page.url, width)
 
 
+def press(page: Page, words: str) -> None:
+    """Click, and be there when all of the next page is: half a page has findings of its own."""
+    with page.expect_navigation(wait_until="load"):
+        page.click(f"button:has-text('{words}')")
+
+
 def test_liability(app: Flask, page: Page) -> None:
     with app.app_context():
         customer_id = make_customer(points=900)
@@ -80,9 +86,9 @@ def test_a_file_from_the_look_to_its_page(app: Flask, page: Page) -> None:
         page.set_input_files(
             "#file-file", {"name": name, "mimeType": "text/csv", "buffer": io.BytesIO(sent).read()}
         )
-        page.click("button:has-text('Show what would happen')")
+        press(page, "Show what would happen")
         look(page)
-    page.click("button:has-text('Book 3 rows')")
+    press(page, "Book 3 rows")
     assert "The file is booked" in page.inner_text("main")
     look(page)
     page.goto(f"/admin/adjustment-files/{batch_id}")
@@ -99,12 +105,12 @@ def test_a_draft_from_the_text_to_its_version(app: Flask, peer: Gateway, page: P
         '"points_per_100_minor_units": 1', '"points_per_100_minor_units": 2'
     )
     page.fill("#rules-draft", text)
-    page.click("button:has-text('Simulate')")
+    press(page, "Simulate")
     look(page)
-    page.click("button:has-text('Publish')")
+    press(page, "Publish")
     assert page.title().startswith("Error: ")
     look(page)
     page.fill("#rules-reason", "spring campaign")
     page.fill("#rules-effective_from", "2099-01-01T08:30")
-    page.click("button:has-text('Publish')")
+    press(page, "Publish")
     assert "is published." in page.inner_text("main")

@@ -90,6 +90,8 @@ if (root && text && range) {
   range.hidden = false;
   paint(data().points);
   let last = Number(range.value);
+  // Typed before this script came, or kept by the browser over a reload: it counts as typed now.
+  if (text.value !== text.defaultValue) changed(200);
 
   text.addEventListener("input", () => {
     const points = typed();
