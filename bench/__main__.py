@@ -1,12 +1,12 @@
-"""`python -m bench [ledger|servers] [options]`: one measurement, or each in turn with its defaults."""
+"""`python -m bench [ledger|expiry|servers] [options]`: one measurement, or each in turn with its defaults."""
 
 from __future__ import annotations
 
 import sys
 
-from bench import ledger, servers
+from bench import expiry, ledger, servers
 
-MEASUREMENTS = {"ledger": ledger.main, "servers": servers.main}
+MEASUREMENTS = {"ledger": ledger.main, "expiry": expiry.main, "servers": servers.main}
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     elif chosen in MEASUREMENTS:
         MEASUREMENTS[chosen](options)
     else:
-        sys.exit(f"There is no measurement {chosen!r}: choose {' or '.join(MEASUREMENTS)}.")
+        sys.exit(f"There is no measurement {chosen!r}: choose {', '.join(MEASUREMENTS)}.")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 Amounts are cumulative: what is due for a line depends only on how much of it has come back in all, so that any
 sequence of partial refunds ends at exactly what was paid, to the point and the cent. Delivery comes back with the
 refund that completes the order. Points are whole: their number is rounded first, their worth follows from it,
-and the card takes the rest.
+and the card takes the rest. Where a unit costs less than a point is worth, unit by unit and at once may differ in
+the card's part by less than one point's worth on the way; never in what the goods were worth, nor at the end.
 """
 
 from __future__ import annotations

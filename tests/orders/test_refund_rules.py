@@ -118,6 +118,10 @@ def test_as_it_was_paid_one_by_one_is_worth_the_same_as_at_once(
         one_by_one, taken = one_by_one + plan.give, taken + plan.clawback
         lines = after(lines, plan)
     assert (one_by_one.value, taken) == (at_once.give.value, at_once.clawback)
+    assert one_by_one.points == at_once.give.points
+    if line.paid.points:
+        worth = -(-line.paid.points_value // line.paid.points)
+        assert abs(one_by_one.points_value - at_once.give.points_value) <= worth, "within one point of it"
 
 
 def two_lines() -> list[LinePaid]:

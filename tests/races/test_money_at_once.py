@@ -139,16 +139,20 @@ def test_ten_clicks_on_pay_are_one_order(shop: LiveShop) -> None:
 
 def test_a_web_server_that_is_told_to_stop_finishes_what_it_has_begun(shop: LiveShop) -> None:
     """As at a deployment: SIGTERM while eight charges are under way."""
-    shop.control("tuning", {"timeout_seconds": 2.0, "webhook_delay_seconds": 0})
+    shop.control("tuning", {"timeout_seconds": 4.0, "webhook_delay_seconds": 0})
     shop.control("faults", {"fault": "timeout_after", "probability": 1.0})
     buyers = [Shopper(shop, points=1000) for _ in range(8)]
+    ids = [buyer.id for buyer in buyers]
     calls = [buyer.placing(buyer.quote("max")) for buyer in buyers]
     web = shop.stack.process("web")
 
     def stop(wait: Callable[[], Any]) -> Reply | None:
         wait()
-        reached = "SELECT 1 FROM payment WHERE state = 'submitting'"
-        wait_for(lambda: len(shop.rows(reached)) == len(buyers), 10, "the last charge to begin")
+        begun = "SELECT 1 FROM orders WHERE customer_id = ANY(%s)"
+        wait_for(lambda: len(shop.rows(begun, ids)) == len(buyers), 30, "the last order")
+        assert shop.rows("SELECT 1 FROM payment WHERE state = 'submitting'"), (
+            "all were over before the signal"
+        )
         web.stop()
         return None
 
