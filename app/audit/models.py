@@ -23,6 +23,8 @@ class AuditEntry(Base):
         Index("ix_audit_log_actor_id", "actor_id", "id"),
         Index("ix_audit_log_at", "at", "id"),
         Index("ix_audit_log_action", "action", "id"),
+        Index("ix_audit_log_request_id", "request_id", "id"),
+        Index("ix_audit_log_target_id", "target_id", "id"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
