@@ -52,9 +52,8 @@ def authenticate(*, email: str, password: str) -> Person:
 
     Raises Unauthenticated `CREDENTIALS_INVALID`, the same for every reason and after the same time.
     """
-    row = session().execute(
-        select(Customer.id, Customer.password_hash).where(Customer.email == email.strip().lower())
-    ).first()  # fmt: skip
+    stored = select(Customer.id, Customer.password_hash).where(queries.has_email(email))
+    row = session().execute(stored).first()
     right = passwords.matches(row.password_hash if row else None, password)
     person = queries.find_customer(row.id) if row is not None and right else None
     if person is None or not person.is_active:
