@@ -1,12 +1,17 @@
-"""`python -m bench [ledger|expiry|servers] [options]`: one measurement, or each in turn with its defaults."""
+"""`python -m bench [ledger|statement|expiry|servers] [options]`: one measurement, or each in turn with its defaults."""
 
 from __future__ import annotations
 
 import sys
 
-from bench import expiry, ledger, servers
+from bench import expiry, ledger, servers, statement
 
-MEASUREMENTS = {"ledger": ledger.main, "expiry": expiry.main, "servers": servers.main}
+MEASUREMENTS = {
+    "ledger": ledger.main,
+    "statement": statement.main,
+    "expiry": expiry.main,
+    "servers": servers.main,
+}
 
 
 def main() -> None:
