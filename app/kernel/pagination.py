@@ -65,6 +65,43 @@ def page_of(
     )
 
 
+def page_of_whole(
+    items: Sequence[Row],
+    *,
+    key: Callable[[Row], list[str | int]],
+    width: int,
+    name: str,
+    cursor: str | None,
+    limit: int,
+    with_total: bool,
+    descending: bool = False,
+) -> Page[Row]:
+    """A page of a short list that is there as a whole, in the order of `key`, which has `width` parts.
+
+    `name` tells the cursors of one list from another's. Raises RuleBroken `CURSOR_INVALID`.
+    """
+    rows = sorted(items, key=key, reverse=descending)
+    backwards = False
+    if cursor is not None:
+        boundary, backwards = decode_cursor(cursor, filters=name, width=width)
+        try:
+            less = descending != backwards
+            rows = [row for row in rows if (key(row) < boundary if less else key(row) > boundary)]
+        except TypeError:
+            raise bad_cursor() from None
+        if backwards:
+            rows.reverse()
+    return page_of(
+        rows,
+        limit=limit,
+        key=key,
+        filters=name,
+        backwards=backwards,
+        first=cursor is None,
+        total=len(items) if with_total else None,
+    )
+
+
 def filters_digest(filters: Any) -> str:
     """A short stable digest of JSON-able filters."""
     text = json.dumps(filters, sort_keys=True, separators=(",", ":"), default=str)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select, tuple_
+from sqlalchemy import Select, or_, select, tuple_
 
 from app.kernel import clock
 from app.kernel.database import count_up_to, session
 from app.kernel.errors import NotFound
-from app.kernel.pagination import MAX_TOTAL, Page, bad_cursor, decode_cursor, page_of
+from app.kernel.pagination import MAX_LIMIT, MAX_TOTAL, Page, bad_cursor, decode_cursor, page_of
 from app.payments.models import CardRefund, GatewayCursor, Payment, ReconciliationIssue, WebhookEvent
 from app.payments.states import OPEN, REFUND_OPEN
 
@@ -152,11 +152,6 @@ def find_webhook(gateway: str, event_id: str) -> WebhookEvent | None:
     return session().get(WebhookEvent, (gateway, event_id))
 
 
-def count_open_issues() -> int:
-    statement = select(func.count()).where(ReconciliationIssue.state == "open")
-    return session().scalar(statement) or 0
-
-
 def list_payments(
     *, state: str | None, cursor: str | None, limit: int, with_total: bool = False
 ) -> Page[Payment]:
@@ -184,16 +179,40 @@ def list_payments(
     )
 
 
-def list_issues(*, state: str | None = "open", limit: int = 100) -> Sequence[ReconciliationIssue]:
-    """For staff: the oldest first, because it waits longest."""
-    statement = select(ReconciliationIssue).order_by(ReconciliationIssue.first_seen_at).limit(limit)
-    if state:
-        statement = statement.where(ReconciliationIssue.state == state)
-    return session().scalars(statement).all()
+def list_issues(
+    *, cursor: str | None = None, limit: int = MAX_LIMIT, with_total: bool = False
+) -> Page[ReconciliationIssue]:
+    """The open ones for staff: the oldest first, because it waits longest. Raises RuleBroken `CURSOR_INVALID`."""
+    issue = ReconciliationIssue
+    statement = select(issue).where(issue.state == "open")
+    total = count_up_to(statement, MAX_TOTAL) if with_total else None
+    backwards = False
+    columns = (issue.first_seen_at, issue.kind, issue.ref)
+    if cursor is not None:
+        (seen, kind, ref), backwards = decode_cursor(cursor, filters="issues", width=3)
+        boundary = (_instant(seen), str(kind), str(ref))
+        statement = statement.where(tuple_(*columns) < boundary if backwards else tuple_(*columns) > boundary)
+    order = [column.desc() for column in columns] if backwards else columns
+    return page_of(
+        session().scalars(statement.order_by(*order).limit(limit + 1)).all(),
+        limit=limit,
+        key=lambda row: [row.first_seen_at.isoformat(), row.kind, row.ref],
+        filters="issues",
+        backwards=backwards,
+        first=cursor is None,
+        total=total,
+    )
 
 
 def _boundary(created_at: str, payment_id: str) -> tuple[datetime, uuid.UUID]:
     try:
-        return datetime.fromisoformat(created_at), uuid.UUID(payment_id)
+        return _instant(created_at), uuid.UUID(payment_id)
+    except (AttributeError, ValueError):
+        raise bad_cursor() from None
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
     except (TypeError, ValueError):
         raise bad_cursor() from None

@@ -18,12 +18,14 @@ from app.kernel.database import session, transaction
 TERMS = Terms(currency="HKD", card_minimum=400, countries=("HK", "GB"))
 
 
-def make_variant(*, price: int = 10_000, stock: int = 100, name: str = "Test mug") -> uuid.UUID:
+def make_variant(
+    *, price: int = 10_000, stock: int = 100, name: str = "Test mug", brand: str = "Test brand"
+) -> uuid.UUID:
     """A published product with one variant at `price` minor units and `stock` units; the variant's id."""
     now, key = clock.now(), uuid.uuid4().hex[:12]
     product_id, variant_id = ids.uuid7(), ids.uuid7()
     with transaction():
-        brand_id = _shared(Brand, slug="test-brand", name="Test brand")
+        brand_id = _shared(Brand, slug=brand.lower().replace(" ", "-"), name=brand)
         category_id = _shared(Category, slug="test-things", name="Test things", path="test-things")
         session().execute(
             insert(Product).values(

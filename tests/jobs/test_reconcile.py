@@ -163,7 +163,7 @@ def test_money_that_is_not_ours_is_an_issue_once(gateway: SandboxGateway, peer: 
     peer.pay("pm_card_chargeDeclined", f"stranger-{uuid.uuid4()}")
     assert run(gateway).orphans == 1
     assert run(gateway).orphans == 0
-    (issue,) = [one for one in queries.list_issues() if one.ref == stranger["id"]]
+    (issue,) = [one for one in queries.list_issues().items if one.ref == stranger["id"]]
     assert (issue.kind, issue.detail["captured"]) == ("orphan_payment", 10_000)
     mails = select(func.count()).where(OutboxRow.dedupe_key == f"mail:staff_alert:orphan_payment:{issue.ref}")
     assert session().scalar(mails) == 1

@@ -157,7 +157,7 @@ def test_any_order_of_callbacks_ends_the_same(
     assert view.status == "paid"
     found = queries.get_payment(payment)
     assert (found.state, found.captured, found.refunded) == ("captured", found.amount, 0)
-    kinds = {issue.kind for issue in queries.list_issues() if str(payment) in str(issue.detail)}
+    kinds = {issue.kind for issue in queries.list_issues().items if str(payment) in str(issue.detail)}
     assert kinds == {"refund_differs", "dispute"}
     states = session().scalars(select(WebhookEvent.state).where(WebhookEvent.object_ref == truth["id"]))
     assert set(states) == {"processed"}
@@ -187,9 +187,9 @@ def test_a_callback_about_a_payment_that_is_not_ours_becomes_an_issue(
     deliver(client, peer, stranger["id"], (0,))
     for _ in range(4):
         assert run_due(app, key) == 1
-        assert stranger["id"] not in [issue.ref for issue in queries.list_issues()]
+        assert stranger["id"] not in [issue.ref for issue in queries.list_issues().items]
     assert run_due(app, key) == 1
     session().rollback()
-    assert stranger["id"] in [issue.ref for issue in queries.list_issues()]
+    assert stranger["id"] in [issue.ref for issue in queries.list_issues().items]
     assert session().get(WebhookEvent, ("sandbox", peer.events(stranger["id"])[0]["id"])).state == "ignored"
     assert delivery.count_by_state()["dead"] == 0

@@ -7,11 +7,21 @@ import uuid
 import pytest
 from flask import Flask
 
+from app.kernel.database import transaction
+from app.payments.issues import record_issue
 from tests.factories.people import make_customer
 from tests.web.desk import caller, paid_order
 from tests.web.people import Caller
 
-LISTS = ("customers", "rewards/adjustments", "orders", "payments", "audit")
+LISTS = (
+    "customers",
+    "rewards/adjustments",
+    "rewards/rules",
+    "orders",
+    "payments",
+    "reconciliation",
+    "audit",
+)
 ROWS = 2
 
 
@@ -22,8 +32,17 @@ def admin(app: Flask) -> Caller:
 
 def make_rows(app: Flask, admin: Caller) -> None:
     """At least ROWS rows of everything."""
-    for _ in range(ROWS):
+    for number in range(ROWS):
         paid_order(app)
+        with app.app_context(), transaction():
+            record_issue(kind="test", ref=f"test-{number}", detail={}, suggestion="Look.")
+        later = {
+            "rules": {},
+            "reason": "a list of several",
+            "effective_from": f"21{number:02}-01-01T00:00:00Z",
+        }
+        published = admin.call("POST", "/admin/rewards/rules", json=later)
+        assert published.status_code == 201, published.text
         with app.app_context():
             customer_id = make_customer()
         body = {

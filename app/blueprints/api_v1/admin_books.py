@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, field
 
 from app.audit import reading
 from app.audit.reading import Entry, Wanted
-from app.blueprints.api_v1.answers import Answer, Listing, Money, PageQuery, answer, listing, whole_listing
+from app.blueprints.api_v1.answers import Answer, Listing, Money, PageQuery, answer, listing
 from app.blueprints.api_v1.contract import endpoint
 from app.blueprints.api_v1.moments import Moment, instant
 from app.kernel.money import Money as KernelMoney
@@ -135,14 +135,16 @@ def list_payments(query: PaymentQuery) -> Answer:
 
 @bp.get("/reconciliation")
 @endpoint(
-    "Open differences with the gateway",
+    "Open differences with the gateway, oldest first",
+    query=PageQuery,
     returns={200: Listing[Difference]},
     auth="staff",
     permission="payments.read",
+    errors=["CURSOR_INVALID"],
 )
-def list_differences() -> Answer:
-    """The oldest first, at most a hundred: they are there to be settled, not to be paged through."""
-    return answer(whole_listing([Difference.of(row) for row in payments.list_issues(state="open")]))
+def list_differences(query: PageQuery) -> Answer:
+    page = payments.list_issues(cursor=query.cursor, limit=query.size, with_total=query.total)
+    return answer(listing(page, Difference.of))
 
 
 @bp.get("/audit")

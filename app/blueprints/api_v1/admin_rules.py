@@ -9,10 +9,11 @@ import msgspec
 from flask import Blueprint
 from msgspec import Meta, Struct
 
-from app.blueprints.api_v1.answers import Answer, Listing, answer, whole_listing
+from app.blueprints.api_v1.answers import Answer, Listing, PageQuery, answer, listing
 from app.blueprints.api_v1.contract import endpoint
 from app.blueprints.common.actors import actor_from_request
 from app.kernel.database import run_atomically
+from app.kernel.pagination import page_of_whole
 from app.rewards.queries.versions import RulesVersion, get_rules_version, list_rules_versions
 from app.rewards.service.rules_versions import publish
 
@@ -46,13 +47,25 @@ class RulesVersionOut(Struct):
 @bp.get("")
 @endpoint(
     "All versions of the rules",
+    query=PageQuery,
     returns={200: Listing[RulesVersionOut]},
     auth="staff",
     permission="rules.read",
+    errors=["CURSOR_INVALID"],
 )
-def list_rules() -> Answer:
+def list_rules(query: PageQuery) -> Answer:
     """The latest start first; old versions stay readable for ever."""
-    return answer(whole_listing([RulesVersionOut.of(found) for found in list_rules_versions()]))
+    page = page_of_whole(
+        list_rules_versions(),
+        key=lambda found: [found.effective_from.isoformat(), found.version],
+        width=2,
+        descending=True,
+        name="rules",
+        cursor=query.cursor,
+        limit=query.size,
+        with_total=query.total,
+    )
+    return answer(listing(page, RulesVersionOut.of))
 
 
 @bp.post("")

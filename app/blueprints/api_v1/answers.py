@@ -92,7 +92,7 @@ def listing(page: Page[Source], present: Callable[[Source], T]) -> Listing[T]:
 
 
 def whole_listing(items: Sequence[T]) -> Listing[T]:
-    """A list that is always short enough to be one page."""
+    """All there is, for what cannot be cut into pages: a tree."""
     return Listing(list(items), PageInfo(limit=MAX_LIMIT))
 
 

@@ -10,7 +10,7 @@ from flask import Blueprint
 from msgspec import Meta, Struct, field
 
 from app.blueprints.api_v1 import catalogue_shapes as shapes
-from app.blueprints.api_v1.answers import Answer, Listing, PageQuery, answer, whole_listing
+from app.blueprints.api_v1.answers import Answer, Listing, PageQuery, answer, listing, whole_listing
 from app.blueprints.api_v1.contract import endpoint
 from app.blueprints.common import catalogue_cache
 from app.catalogue import rules
@@ -20,6 +20,7 @@ from app.catalogue.queries.products import list_products
 from app.kernel.errors import invalid
 from app.kernel.ids import fingerprint
 from app.kernel.money import MAX_AMOUNT
+from app.kernel.pagination import page_of_whole
 
 bp = Blueprint("catalogue", __name__)
 
@@ -107,18 +108,35 @@ def product(slug: str) -> Answer:
     "The category tree", auth="public", returns={200: Listing[shapes.Category]}, cache=catalogue_cache.FRESH
 )
 def categories() -> Answer:
+    """The whole tree; it is not cut into pages."""
     nodes = [shapes.Category.of(node) for node in catalogue_cache.tree()]
     return answer(whole_listing(nodes), message="Categories.")
 
 
 @bp.get("/brands")
-@endpoint("The brands", auth="public", returns={200: Listing[shapes.BrandCount]}, cache=catalogue_cache.FRESH)
-def brands() -> Answer:
+@endpoint(
+    "The brands, by name",
+    auth="public",
+    query=PageQuery,
+    returns={200: Listing[shapes.BrandCount]},
+    errors=("CURSOR_INVALID",),
+    cache=catalogue_cache.FRESH,
+)
+def brands(query: PageQuery) -> Answer:
     def build() -> Answer:
-        counts = [shapes.BrandCount(b.slug, b.name, b.count) for b in taxonomy.list_brands()]
-        return answer(whole_listing(counts), message="Brands.")
+        page = page_of_whole(
+            taxonomy.list_brands(),
+            key=lambda brand: [brand.name.casefold(), brand.slug],
+            width=2,
+            name="brands",
+            cursor=query.cursor,
+            limit=query.size,
+            with_total=query.total,
+        )
+        counts = listing(page, lambda brand: shapes.BrandCount(brand.slug, brand.name, brand.count))
+        return answer(counts, message="Brands.")
 
-    return _kept("brands", "", Listing, build)
+    return _kept("brands", query, Listing, build)
 
 
 @bp.get("/search/suggestions")

@@ -14,10 +14,11 @@ from app.accounts import models, queries
 from app.accounts import service as accounts
 from app.accounts.queries import Person
 from app.accounts.rules import AddressData
-from app.blueprints.api_v1.answers import Answer, Listing, answer, whole_listing
+from app.blueprints.api_v1.answers import Answer, Listing, PageQuery, answer, listing
 from app.blueprints.api_v1.contract import current, endpoint
 from app.blueprints.common.actors import actor_from_request
 from app.kernel.database import transaction
+from app.kernel.pagination import page_of_whole
 
 bp = Blueprint("me", __name__, url_prefix="/me")
 
@@ -110,10 +111,25 @@ def change(body: ProfileBody) -> Answer:
 
 
 @bp.get("/addresses")
-@endpoint("My addresses, the default first", auth="customer", returns={200: Listing[Address]})
-def list_addresses() -> Answer:
-    rows = queries.list_addresses(current().id)
-    return answer(whole_listing([Address.of(row) for row in rows]), message="Your addresses.")
+@endpoint(
+    "My addresses, the default first",
+    auth="customer",
+    query=PageQuery,
+    returns={200: Listing[Address]},
+    errors=["CURSOR_INVALID"],
+)
+def list_addresses(query: PageQuery) -> Answer:
+    page = page_of_whole(
+        queries.list_addresses(current().id),
+        key=lambda row: [int(row.is_default), row.created_at.isoformat(), str(row.id)],
+        width=3,
+        descending=True,
+        name="addresses",
+        cursor=query.cursor,
+        limit=query.size,
+        with_total=query.total,
+    )
+    return answer(listing(page, Address.of), message="Your addresses.")
 
 
 @bp.post("/addresses")

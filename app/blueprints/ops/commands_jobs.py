@@ -68,8 +68,8 @@ def ask_command(payment_id: uuid.UUID) -> None:
 
 @payments.command("issues")
 def issues_command() -> None:
-    """Differences that nobody has settled yet."""
-    for issue in queries.list_issues():
+    """The oldest hundred differences that nobody has settled yet."""
+    for issue in queries.list_issues().items:
         click.echo(f"{issue.first_seen_at:%Y-%m-%d %H:%M}  {issue.kind}  {issue.ref}  {issue.suggestion}")
 
 
