@@ -11,37 +11,40 @@ from urllib.parse import urlsplit
 
 from flask import current_app
 
-from app.accounts.queries import get_customer
+from app.accounts.queries import Person, get_customer
 from app.blueprints.common.transfer_links import transfer_token
 from app.kernel.money import Money
+from app.kernel.words import for_translation
 from app.orders.queries import OrderView, get_order_view, get_refund, newest_refund
-from app.payments.errors import DECLINE_SENTENCES
+from app.payments.errors import DECLINE_REASONS
 from app.rewards.queries import get_balance, rules_in_force, rules_of_version
 from app.rewards.queries.adjustments import get_adjustment
 from app.rewards.queries.transfers import get_transfer
 
 REASONS = {
-    "late_capture": "Your bank confirmed the payment only after the order had ended.",
-    "stock_insufficient": "Something in the order was gone when your payment arrived.",
-    "cancelled": "The order was cancelled.",
+    "late_capture": for_translation("Your bank confirmed the payment only after the order had ended."),
+    "stock_insufficient": for_translation("Something in the order was gone when your payment arrived."),
+    "cancelled": for_translation("The order was cancelled."),
 }
 """Reasons that the shop writes down as a word; what staff write is a sentence already."""
+OTHER_REASON = for_translation("Adjustment")
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A mail before it is rendered."""
+    """A mail before it is rendered. `locale`: the recipient's, one of `accounts.rules.LOCALES`."""
 
     recipient: str
     context: Mapping[str, Any]
     customer_id: uuid.UUID | None = None
     subject_ref: str | None = None
+    locale: str = "en"
 
 
 def welcome(payload: Mapping[str, Any]) -> Draft:
     """Payload: customer_id."""
     person = get_customer(uuid.UUID(payload["customer_id"]))
-    return Draft(person.email, {"name": person.name}, person.id)
+    return _to(person, {})
 
 
 def order_paid(payload: Mapping[str, Any]) -> Draft:
@@ -70,10 +73,8 @@ def order_shipped(payload: Mapping[str, Any]) -> Draft:
 
 def payment_failed(payload: Mapping[str, Any]) -> Draft:
     order = get_order_view(payload["order_number"])
-    sentence = DECLINE_SENTENCES.get(
-        order.failure_code or "CARD_DECLINED", DECLINE_SENTENCES["CARD_DECLINED"]
-    )
-    return _about(order, reason=sentence.removesuffix(" Nothing was charged."))
+    reason = DECLINE_REASONS.get(order.failure_code or "CARD_DECLINED", DECLINE_REASONS["CARD_DECLINED"])
+    return _about(order, reason=reason)
 
 
 def order_cancelled(payload: Mapping[str, Any]) -> Draft:
@@ -99,27 +100,25 @@ def points_adjusted(payload: Mapping[str, Any]) -> Draft:
     person = get_customer(uuid.UUID(payload["customer_id"]))
     adjustment = get_adjustment(uuid.UUID(payload["adjustment_id"]))
     context = {
-        "name": person.name,
         "points": adjustment.points,
         "balance": get_balance(person.id).available,
-        "reason": rules_in_force().adjustments.reasons.get(adjustment.reason_code, "Adjustment"),
+        "reason": rules_in_force().adjustments.reasons.get(adjustment.reason_code, OTHER_REASON),
         "statement_url": url("account.miles"),
     }
-    return Draft(person.email, context, person.id)
+    return _to(person, context)
 
 
 def points_expiring(payload: Mapping[str, Any]) -> Draft:
     """Payload: customer_id, points, days, expires_on (ISO date)."""
     person = get_customer(uuid.UUID(payload["customer_id"]))
     context = {
-        "name": person.name,
         "points": payload["points"],
         "days": payload["days"],
         "expires_on": date.fromisoformat(payload["expires_on"]),
         "balance": get_balance(person.id).available,
         "statement_url": url("account.miles"),
     }
-    return Draft(person.email, context, person.id)
+    return _to(person, context)
 
 
 def transfer_confirm(payload: Mapping[str, Any]) -> Draft:
@@ -127,13 +126,12 @@ def transfer_confirm(payload: Mapping[str, Any]) -> Draft:
     person = get_customer(uuid.UUID(payload["customer_id"]))
     transfer = get_transfer(uuid.UUID(payload["transfer_id"]))
     context = {
-        "name": person.name,
         "points": transfer.points,
         "recipient": transfer.recipient_email,
         "until": transfer.confirm_until,
         "confirm_url": url("account.transfer_confirm", token=transfer_token(transfer.id)),
     }
-    return Draft(person.email, context, person.id)
+    return _to(person, context)
 
 
 def transfer_received(payload: Mapping[str, Any]) -> Draft:
@@ -141,13 +139,12 @@ def transfer_received(payload: Mapping[str, Any]) -> Draft:
     person = get_customer(uuid.UUID(payload["customer_id"]))
     transfer = get_transfer(uuid.UUID(payload["transfer_id"]))
     context = {
-        "name": person.name,
         "points": transfer.points,
         "sender": get_customer(transfer.sender_id).email,
         "spendable_from": transfer.spendable_from,
         "statement_url": url("account.miles"),
     }
-    return Draft(person.email, context, person.id)
+    return _to(person, context)
 
 
 def staff_alert(payload: Mapping[str, Any]) -> Draft:
@@ -169,14 +166,19 @@ def url(endpoint: str, **values: Any) -> str:
     return adapter.build(endpoint, values, force_external=True)
 
 
+def _to(person: Person, context: Mapping[str, Any]) -> Draft:
+    return Draft(person.email, {"name": person.name, **context}, person.id, locale=person.locale)
+
+
 def _about(order: OrderView, **more: Any) -> Draft:
+    person = get_customer(order.customer_id)
     context = {
-        "name": get_customer(order.customer_id).name,
+        "name": person.name,
         "order": order,
         "order_url": url("account.order", number=order.number),
         **more,
     }
-    return Draft(order.email, context, order.customer_id, order.number)
+    return Draft(order.email, context, order.customer_id, order.number, person.locale)
 
 
 def _earned_on(order: OrderView) -> date | None:

@@ -15,7 +15,8 @@ from babel import Locale
 from app.kernel.errors import FieldError, RuleBroken, invalid
 
 ROLES = ("customer", "support", "approver", "catalogue_manager", "auditor", "admin")
-LOCALES = ("en",)
+LANGUAGES: Mapping[str, str] = {"en": "English", "zh-Hant": "繁體中文"}  # BCP 47: what its readers call it
+LOCALES = tuple(LANGUAGES)
 MAX_EMAIL = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
 MAX_NAME = 100
 MIN_PASSWORD = 12
@@ -95,6 +96,16 @@ def clean_locale(text: str) -> str:
     if text not in LOCALES:
         raise invalid("locale", "LOCALE_UNKNOWN", f"The language must be one of: {', '.join(LOCALES)}.")
     return text
+
+
+def locale_for(tag: str) -> str | None:
+    """The language for what a browser asks for (BCP 47), None when there is none. Simplified Chinese
+    is another script, which the shop does not have: English."""
+    words = tag.lower().replace("_", "-").split("-")
+    if words[0] == "zh":
+        simplified = "hans" in words or ("hant" not in words and words[-1] in {"cn", "sg", "my"})
+        return "en" if simplified else "zh-Hant"
+    return words[0] if words[0] in LOCALES else None
 
 
 def check_password(password: str, *, email: str, name: str = "", field: str = "password") -> None:

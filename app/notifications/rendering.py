@@ -24,6 +24,8 @@ MESSAGES = (
     "transfer_received",
     "staff_alert",
 )
+FOR_STAFF = ("staff_alert",)
+"""In English, whoever reads it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from app.kernel.errors import RuleBroken, invalid
+from app.kernel.words import for_translation
 
 MIN_NOTE = 5
 MAX_NOTE = 1_000
@@ -27,11 +28,11 @@ class AdjustmentRules(msgspec.Struct, frozen=True, kw_only=True):
 
     reasons: Mapping[str, str] = msgspec.field(
         default_factory=lambda: {
-            "goodwill": "Goodwill",
-            "correction": "Correction",
-            "campaign": "Campaign",
-            "compensation": "Compensation",
-            "fraud": "Misuse",
+            "goodwill": for_translation("Goodwill"),
+            "correction": for_translation("Correction"),
+            "campaign": for_translation("Campaign"),
+            "compensation": for_translation("Compensation"),
+            "fraud": for_translation("Misuse"),
         }
     )
     limits: Mapping[str, MakerLimit] = msgspec.field(

@@ -5,18 +5,17 @@ from __future__ import annotations
 
 import hashlib
 from functools import partial
-from typing import Any
 
 import structlog
 from flask import current_app
 from flask_mailman import EmailMultiAlternatives
 
+from app.blueprints.common.mailing import render_mail
 from app.extensions import mail
 from app.kernel.crashpoint import crashpoint
 from app.kernel.database import end_reading, run_atomically
 from app.notifications import queries, service
 from app.notifications.queries import Letter
-from app.notifications.rendering import render
 from jobs.letters import DRAFTS
 from jobs.registry import Handler, RunningJob
 
@@ -43,7 +42,7 @@ def _write(message: str, job: RunningJob) -> None:
     draft = DRAFTS[message](job.payload)
     if draft is None:
         return
-    rendered = render(message, {**_frame(), **draft.context}, environment=current_app.jinja_env)
+    rendered = render_mail(message, draft.context, locale=draft.locale)
     service.store_mail(
         dedupe_key=job.dedupe_key,
         template=message,
@@ -52,16 +51,6 @@ def _write(message: str, job: RunningJob) -> None:
         customer_id=draft.customer_id,
         subject_ref=draft.subject_ref,
     )
-
-
-def _frame() -> dict[str, Any]:
-    config = current_app.config
-    return {
-        "shop_name": config["SHOP_NAME"],
-        "points_name": config["POINTS_NAME"],
-        "shop_url": config["BASE_URL"] + "/",
-        "name": "",
-    }
 
 
 def _deliver(letter: Letter) -> None:

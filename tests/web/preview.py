@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 from flask import Flask, Response, render_template, request
+from flask_babel import Babel
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 
-from app.accounts.rules import country_name
-from app.blueprints.common.pages import day, moment, money, points
+from app.blueprints.common import languages
+from app.blueprints.common.pages import FILTERS
 from tests.web.answers import ANSWERS, frame
 from tests.web.states import STATES
 
@@ -33,12 +34,18 @@ def _stub(**values: str) -> str:
 def create_preview() -> Flask:
     app = Flask("preview", root_path=str(ROOT), template_folder="app/templates", static_folder="app/static")
     app.config.update(
-        SECRET_KEY="preview", TESTING=True, WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_ENABLED=False
+        SECRET_KEY="preview",
+        POINTS_NAME="miles",
+        TESTING=True,
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_ENABLED=False,
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals.update(shop_name="Miles Plus Cash", points_name="miles")
-    app.jinja_env.filters.update(money=money, points=points, date=day, datetime=moment, country=country_name)
+    app.jinja_env.filters.update(FILTERS)
     CSRFProtect(app)
+    Babel(app)
+    languages.register(app)
     for room, rules in ENDPOINTS.items():
         for rule in rules.split():
             endpoint = f"{room}.{rule.partition('/')[0]}"

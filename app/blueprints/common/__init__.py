@@ -6,7 +6,17 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.accounts import passwords
-from app.blueprints.common import errors, headers, limits, logs, metrics, pages, request_ids, sessions
+from app.blueprints.common import (
+    errors,
+    headers,
+    languages,
+    limits,
+    logs,
+    metrics,
+    pages,
+    request_ids,
+    sessions,
+)
 
 
 def register(app: Flask) -> None:
@@ -18,5 +28,5 @@ def register(app: Flask) -> None:
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
         )
     app.url_map.merge_slashes = False  # a redirect is no answer for an API client
-    for part in (logs, request_ids, errors, headers, metrics, limits, sessions, pages):
+    for part in (logs, request_ids, errors, headers, metrics, limits, sessions, languages, pages):
         part.register(app)

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
+from babel.dates import format_date
+from babel.numbers import format_decimal
 from flask import Flask, current_app, g, has_request_context, request
+from flask_babel import gettext
 from markupsafe import Markup
 
 from app.accounts.rules import country_name
-from app.kernel.money import Money
+from app.blueprints.common.languages import DEFAULT, points_name, spoken, spoken_to_babel
+from app.kernel.money import Money, display_amount
 
 # What the frame shows when no edge has registered anything, or when the database cannot be asked.
 DEFAULTS: dict[str, Any] = {"cart_count": 0, "balance": None, "categories": ()}
@@ -19,7 +23,7 @@ DEFAULTS: dict[str, Any] = {"cart_count": 0, "balance": None, "categories": ()}
 def register(app: Flask) -> None:
     app.extensions["page_values"] = {}
     app.jinja_env.globals.update(shop_name=app.config["SHOP_NAME"], points_name=app.config["POINTS_NAME"])
-    app.jinja_env.filters.update(money=money, points=points, date=day, datetime=moment, country=country_name)
+    app.jinja_env.filters.update(FILTERS)
     app.context_processor(_frame)
 
 
@@ -29,23 +33,46 @@ def page_value(app: Flask, name: str, compute: Callable[[], Any]) -> None:
 
 
 def money(value: Money) -> str:
-    return value.display
+    return display_amount(value.amount, value.currency, spoken_to_babel())
 
 
 def points(value: int) -> str:
-    return f"{value:,}"
+    return f"{value:,}" if spoken() == DEFAULT else format_decimal(value, locale=spoken_to_babel())
+
+
+def in_points(value: int) -> str:
+    """`1,500 miles`."""
+    return f"{points(value)} {points_name()}"
 
 
 def day(value: date) -> str:
-    """`22 November 2026`."""
-    return f"{value.day} {value:%B %Y}"
+    """`22 November 2026`; in other languages as Unicode's CLDR writes a long date."""
+    if spoken() == DEFAULT:
+        return f"{value.day} {value:%B %Y}"
+    return format_date(value, "long", locale=spoken_to_babel())
+
+
+def moment_text(value: datetime) -> str:
+    """`22 November 2026, 09:30 UTC`."""
+    if spoken() == DEFAULT:
+        return f"{day(value)}, {value:%H:%M} UTC"
+    return str(gettext("%(date)s, %(time)s UTC", date=day(value), time=f"{value:%H:%M}"))
 
 
 def moment(value: datetime) -> Markup:
-    """`22 November 2026, 09:30`, in UTC, with the machine's form beside it."""
-    return Markup('<time datetime="{}">{}</time>').format(
-        value.isoformat(), f"{value.day} {value:%B %Y, %H:%M} UTC"
-    )
+    """The same with the machine's form beside it."""
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), moment_text(value))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "money": money,
+    "points": points,
+    "in_points": in_points,
+    "date": day,
+    "datetime": moment,
+    "datetime_text": moment_text,
+    "country": country_name,
+}
 
 
 def _frame() -> dict[str, Any]:

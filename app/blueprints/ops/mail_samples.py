@@ -9,6 +9,7 @@ from typing import Any
 
 from app.kernel.money import Money
 from app.orders.queries import EventView, LineView, OrderView, RefundView
+from app.payments.errors import DECLINE_REASONS
 
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
@@ -68,7 +69,7 @@ def contexts(shop_url: str) -> Mapping[str, Mapping[str, Any]]:
     miles_url = f"{shop_url}account/miles"
     miles: dict[str, Any] = {"name": "Mei Chan", "points": 2_000, "statement_url": miles_url}
     statement = {"name": "Mei Chan", "balance": 17_740, "statement_url": f"{shop_url}account/miles"}
-    reason = "The bank declined the card."
+    reason = DECLINE_REASONS["CARD_DECLINED"]
     return {
         "welcome": {"name": "Mei Chan"},
         "order_received": order,
