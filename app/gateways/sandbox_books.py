@@ -61,6 +61,7 @@ class _Dispute(msgspec.Struct):
     amount: int
     currency: str
     reason: str = ""
+    respond_by: datetime | None = None
 
     def snapshot(self) -> DisputeSnapshot:
         return DisputeSnapshot(
@@ -70,6 +71,7 @@ class _Dispute(msgspec.Struct):
             amount=self.amount,
             currency=self.currency,
             reason=self.reason,
+            due_at=self.respond_by,
         )
 
 

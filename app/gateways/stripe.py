@@ -13,6 +13,7 @@ from app.gateways import stripe_walk as walk
 from app.gateways import stripe_webhook
 from app.gateways import stripe_wire as wire
 from app.gateways.http import NoReply, Reply, Timeouts
+from app.gateways.stripe_books import StripeBooks
 from app.gateways.stripe_calls import Calls, metadata_of, session_params
 from app.gateways.telemetry import Call, watched
 from app.kernel import clock
@@ -33,14 +34,12 @@ TOMBSTONE_AMOUNT = 10_000
 """Never confirmed; above Stripe's smallest amount in every currency."""
 
 
-class StripeGateway:
-    """Implements `app.payments.gateway.Gateway`; safe to share between threads.
+class StripeGateway(StripeBooks):
+    """Implements `app.payments.gateway.Gateway` and `Bookkeeper`; safe to share between threads.
 
     `orders_url`: where the bank's page sends shoppers whose request named no address of its own; the order's
     number is added. None: such requests name none.
     """
-
-    name = "stripe"
 
     def __init__(
         self,

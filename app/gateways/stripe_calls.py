@@ -22,6 +22,8 @@ from app.payments.gateway import ChargeRequest
 EXPAND = ["latest_charge", "payment_method"]
 PAGE = 100
 """Stripe's largest page."""
+MAX_REPLY = 4 * 1024 * 1024
+"""Bytes: a page of objects that name others in full comes near a megabyte."""
 # What the SDK may raise for a strange answer: its own errors, or a stumble over JSON that is no object.
 _STUMBLES = (stripe.StripeError, AttributeError, KeyError, TypeError, ValueError, RecursionError)
 
@@ -48,6 +50,7 @@ class _Client(stripe.HTTPClient):
             body=post_data.encode() if isinstance(post_data, str) else post_data,
             headers=dict(headers or {}),
             deadline=getattr(self.local, "deadline", None),
+            max_reply=MAX_REPLY,
         )
         self.local.reply = reply
         if isinstance(reply, NoReply):
@@ -124,6 +127,19 @@ class Calls:
         """`since`: Unix seconds; Stripe keeps events for 30 days."""
         params: Any = {**_page(after, None), "type": kind, "created": {"gte": since}}
         return self._said(lambda: self._v1.events.list(params))
+
+    def list_booked(self, since: int, until: int, after: str | None) -> Reply | NoReply:
+        """What moved money from `since` to before `until` (Unix seconds), newest first."""
+        params: Any = {**_page(after, ["data.source"]), "created": {"gte": since, "lt": until}}
+        return self._said(lambda: self._v1.balance_transactions.list(params))
+
+    def get_dispute(self, ref: str) -> Reply | NoReply:
+        return self._said(lambda: self._v1.disputes.retrieve(ref, {"expand": ["payment_intent"]}))
+
+    def list_disputes(self, since: int, after: str | None) -> Reply | NoReply:
+        """Those opened since then (Unix seconds), newest first."""
+        params: Any = {**_page(after, ["data.payment_intent"]), "created": {"gte": since}}
+        return self._said(lambda: self._v1.disputes.list(params))
 
     def _said(self, call: Callable[[], object]) -> Reply | NoReply:
         self._http.local.reply = NoReply("not sent")

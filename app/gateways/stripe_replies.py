@@ -66,7 +66,7 @@ def refund_in(reply: Reply | NoReply, refund_id: uuid.UUID) -> RefundSnapshot | 
     refund = read(reply, wire.Refund)
     if refund is None:
         return Unknown(reason(reply))
-    if refund.metadata.get("refund_id") != str(refund_id):
+    if refund.about.get("refund_id") != str(refund_id):
         return Unknown("mismatch: the answer is about another refund")
     return refund.snapshot()
 

@@ -50,7 +50,7 @@ def find_refund(calls: Calls, refund_id: uuid.UUID) -> RefundSnapshot | Absent |
         if page is None:
             return Unknown(replies.reason(reply))
         for refund in page.data:
-            if refund.metadata.get("refund_id") == str(refund_id):
+            if refund.about.get("refund_id") == str(refund_id):
                 return refund.snapshot()
         if not page.has_more or not page.data or _at(page.data[-1].created) < oldest:
             return Absent()

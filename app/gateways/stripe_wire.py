@@ -182,17 +182,21 @@ class Refund(msgspec.Struct):
     currency: str
     created: Seconds
     payment_intent: str | None = None
-    metadata: dict[str, str] = {}
+    metadata: dict[str, str] | None = None
+
+    @property
+    def about(self) -> dict[str, str]:
+        return self.metadata or {}
 
     def snapshot(self) -> RefundSnapshot:
         """`payment_ref` is what the shop calls the payment: of a hosted one that is its session."""
         return RefundSnapshot(
-            key=self.metadata.get("refund_id", ""),
+            key=self.about.get("refund_id", ""),
             gateway_ref=self.id,
             status=self._status(),
             amount=self.amount,
             currency=self.currency.upper(),
-            payment_ref=self.metadata.get("payment_ref", self.payment_intent or ""),
+            payment_ref=self.about.get("payment_ref", self.payment_intent or ""),
         )
 
     def _status(self) -> RefundStatus:

@@ -17,7 +17,10 @@ DisputeStatus = Literal["open", "won", "lost"]
 
 @dataclass(frozen=True, slots=True)
 class DisputeSnapshot:
-    """A dispute as the gateway has it now; `won` by the shop, `lost`: the money is gone. Minor units."""
+    """A dispute as the gateway has it now; `won` by the shop, `lost`: the money is gone. Minor units.
+
+    `due_at`: until when the shop may answer; None where the gateway names no such time.
+    """
 
     gateway_ref: str
     payment_ref: str
@@ -25,13 +28,15 @@ class DisputeSnapshot:
     amount: int
     currency: str
     reason: str
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
     """Something booked: `amount` is signed, `net` is the amount less the `fee`; minor units.
 
-    `key` is our payment or card refund id; a dispute has none. `reference` is the order number.
+    `key` is our payment or card refund id; a dispute has none. `reference` is the order number, or
+    empty where the gateway does not tell it.
     """
 
     kind: Literal["payment", "refund", "dispute"]

@@ -9,7 +9,9 @@ from sandbox.gateway.errors import conflict, not_found
 from sandbox.gateway.events import Events, public
 from sandbox.gateway.moves import card_of
 from sandbox.gateway.payments import Answer, Payments, mismatch
-from sandbox.gateway.store import Store, now
+from sandbox.gateway.store import Store, now, rfc3339
+
+DAYS_TO_ANSWER = 7
 
 
 class Refunds:
@@ -115,6 +117,7 @@ class Refunds:
                 "amount": payment["amount_captured"] - payment["amount_refunded"],
                 "currency": payment["currency"],
                 "reason": reason,
+                "respond_by": rfc3339(now() + DAYS_TO_ANSWER * 86_400),
             }
             payment["disputed"] = True
             self._store.save(payment)

@@ -10,6 +10,7 @@ from flask import Flask
 from app.gateways.http import Timeouts
 from app.gateways.sandbox import SandboxGateway
 from app.gateways.stripe import StripeGateway
+from tests.gateways.desks import Desk, SandboxDesk, StripeDesk
 from tests.gateways.houses import House, SandboxHouse, StripeHouse
 from tests.gateways.recorded import RecordedStripe
 from tests.sandbox.peers import KEY, SECRET, Gateway
@@ -47,6 +48,19 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def house(app: Flask, app_context: None, running: House) -> House:
     return running
+
+
+@pytest.fixture(scope="module", params=[SandboxDesk, StripeDesk], ids=["sandbox", "stripe"])
+def open_desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    found = request.param(tmp_path_factory.mktemp("desk"))
+    yield found
+    found.end()
+
+
+@pytest.fixture
+def desk(app: Flask, app_context: None, open_desk: Desk) -> Desk:
+    open_desk.begin()
+    return open_desk
 
 
 @pytest.fixture

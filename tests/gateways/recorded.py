@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.gateways.recorded_books import RecordedBooks
+
 Form = dict[str, str]
 Answer = tuple[int, dict[str, Any]]
 CARD = {"id": "pm_1", "object": "payment_method", "card": {"brand": "mastercard", "last4": "4444"}}
@@ -47,6 +49,7 @@ class RecordedStripe:
         self.lose_next_answer = False
         self._answers: dict[str, tuple[str, Form, Answer]] = {}
         self._numbers = itertools.count(1)
+        self.books = RecordedBooks(self._numbers, self.happened)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -100,6 +103,9 @@ class RecordedStripe:
             ("GET", "/v1/refunds/([^/]+)", lambda form, ref: self._one(self.refunds, ref)),
             ("GET", "/v1/refunds", lambda form: self._list(self.refunds, form)),
             ("GET", "/v1/events", self._list_events),
+            ("GET", "/v1/balance_transactions", lambda form: self._list(self.books.in_time(form), form)),
+            ("GET", "/v1/disputes/([^/]+)", lambda form, ref: self._one(self.books.told(form), ref)),
+            ("GET", "/v1/disputes", lambda form: self._list(self.books.told(form), form)),
         ]
         for verb, pattern, call in calls:
             match = re.fullmatch(pattern, path)
@@ -184,6 +190,7 @@ class RecordedStripe:
             "metadata": metadata_in(form),
         }
         self.refunds.insert(0, refund)
+        self.books.book("refund", -amount, refund)
         about = {"id": charge["id"], "object": "charge", "created": intent["created"]}
         self.happened(
             "charge.refunded", {**about, "payment_intent": intent["id"], "metadata": intent["metadata"]}
@@ -214,6 +221,8 @@ class RecordedStripe:
 
     def _succeed(self, intent: dict[str, Any]) -> None:
         charge = {"id": f"ch_{next(self._numbers)}", "object": "charge", "amount_refunded": 0}
+        copied = {name: intent[name] for name in ("amount", "currency", "metadata")}
+        self.books.book("charge", intent["amount"], {**charge, **copied, "payment_intent": intent["id"]})
         intent |= {"status": "succeeded", "amount_received": intent["amount"], "latest_charge": charge}
         intent |= {"payment_method": CARD, "next_action": None}
         self.happened("payment_intent.succeeded", intent)

@@ -12,8 +12,10 @@ from sqlalchemy import text
 from app.gateways.http import Timeouts
 from app.kernel import clock, ids
 from app.kernel.database import db, session
+from app.payments.bookkeeping import Bookkeeper
 from app.payments.gateway import (
     Absent,
+    Gateway,
     ListPage,
     RefundRefused,
     RefundSnapshot,
@@ -145,6 +147,13 @@ def test_what_was_not_paid_is_not_refunded(house: House) -> None:
     assert house.adapter.fetch_refund(refund_id, None) == Absent()
 
 
+def booked_by(adapter: Gateway) -> list[object]:
+    """What the books say (test_every_report.py has the rest of them)."""
+    assert isinstance(adapter, Bookkeeper)
+    today = clock.now()
+    return [adapter.fetch_report(today.date()), adapter.fetch_dispute("dp_1"), adapter.list_disputes(today)]
+
+
 def walked(house: House, since_minutes: int = 1) -> dict[str, Snapshot]:
     """Everything that a whole walk meets, by key."""
     found: dict[str, Snapshot] = {}
@@ -183,8 +192,9 @@ def test_a_gateway_that_never_answers_is_unknown(house: House) -> None:
             adapter.refund(ids.uuid7(), "pi_1", 100),
             adapter.fetch_refund(ids.uuid7(), None),
             adapter.list_changed(None, clock.now()),
+            *booked_by(adapter),
         ]
-    assert [type(answer) for answer in answers] == [Unknown] * 7
+    assert [type(answer) for answer in answers] == [Unknown] * 10
 
 
 def test_nobody_at_home_is_unknown(house: House) -> None:
@@ -231,8 +241,9 @@ def test_whatever_is_not_an_answer_is_unknown(house: House, status: int, body: b
             adapter.refund(ids.uuid7(), "pi_1", 100),
             adapter.fetch_refund(ids.uuid7(), "re_1"),
             adapter.list_changed(None, clock.now()),
+            *booked_by(adapter),
         ]
-    assert [type(answer) for answer in answers] == [Unknown] * 7
+    assert [type(answer) for answer in answers] == [Unknown] * 10
 
 
 def test_nothing_is_asked_inside_a_transaction(house: House) -> None:
