@@ -27,7 +27,6 @@ from app.payments.service import facts_of
 BATCH = 200
 OVERLAP = timedelta(hours=1)
 """Walk this far back behind the last walk: clocks differ, and lists show changes late."""
-FIRST_WALK = timedelta(days=1)
 GIVE_UP_AFTER_SILENCE = 3
 """A gateway that does not answer this often in a row is not asked about the rest: they stay due."""
 
@@ -97,7 +96,9 @@ def _walk(report: Report, gateway: Gateway, actor: Actor) -> None:
     """Remembered as done only at the end of the list: a walk that was cut short is walked again."""
     began = clock.now()
     last = queries.find_cursor(gateway.name)
-    since = (last.walked_at if last else began - FIRST_WALK) - OVERLAP
+    # The first walk may come late, with money waiting at the gateway since the first day.
+    start = last.walked_at if last else queries.first_payment_at(gateway.name)
+    since = (start or began) - OVERLAP
     cursor: str | None = None
     while True:
         end_reading()

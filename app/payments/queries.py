@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, or_, select, tuple_
+from sqlalchemy import Select, func, or_, select, tuple_
 
 from app.kernel import clock
 from app.kernel.database import count_up_to, session
@@ -146,6 +146,11 @@ def get_issue(kind: str, ref: str) -> ReconciliationIssue:
 
 def find_cursor(gateway: str) -> GatewayCursor | None:
     return session().get(GatewayCursor, gateway, populate_existing=True)
+
+
+def first_payment_at(gateway: str) -> datetime | None:
+    """When the first payment at this gateway was made; None when there is none."""
+    return session().scalar(select(func.min(Payment.created_at)).where(Payment.gateway == gateway))
 
 
 def find_webhook(gateway: str, event_id: str) -> WebhookEvent | None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from app.gateways.reconcile import Report, reconcile
 from app.gateways.sandbox import SandboxGateway
@@ -156,6 +156,19 @@ def test_late_money_without_a_callback_is_met_by_the_walk(gateway: SandboxGatewa
     assert (report.asked, report.found) == (0, 1)
     assert state_of(placed["number"]) == ("paid", "captured"), "stock and points were still there"
     assert run(gateway).found == 0
+
+
+def test_the_first_walk_goes_back_to_the_first_payment_however_late_it_comes(
+    gateway: SandboxGateway, peer: Gateway
+) -> None:
+    shopper = Shopper(gateway, points=5_000)
+    placed = shopper.place(shopper.quote(500), "pm_sandbox_late_authorization_lost_webhook")
+    key = str(queries.list_payments_of(placed["number"])[0].id)
+    with transaction():
+        session().execute(delete(GatewayCursor))
+    wait_for(lambda: peer.truth(key)["status"] == "captured")
+    assert run(gateway, minutes=16 * 24 * 60).found >= 1
+    assert state_of(placed["number"])[1] == "captured"
 
 
 def test_money_that_is_not_ours_is_an_issue_once(gateway: SandboxGateway, peer: Gateway) -> None:
