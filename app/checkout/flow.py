@@ -151,6 +151,7 @@ def _begin_placing(
         method=method_kind,
         gateway=gateway.name,
         terms=terms,
+        begun_at=claim.begun_at,
         actor=actor,
     )
     if reserved.payment_id is None or method is None:
@@ -168,9 +169,9 @@ def _begin_again(
     claim = take_claim(request, number)
     if isinstance(claim, Answer):
         return claim
-    order = lock_order(number=number, customer_id=request.customer_id)
-    if claim.taken_over and order.status != "payment_failed":
+    if claim.taken_over:
         return _resume(claim, method)
+    order = lock_order(number=number, customer_id=request.customer_id)
     if order.status != "payment_failed":
         raise OrderNotPayable(f"This order is {order.status.replace('_', ' ')}; it cannot be paid now.")
     kind = _check_method(method, order.card_due)
@@ -184,7 +185,7 @@ def _begin_again(
         amount=order.card_due,
         currency=order.currency,
         method=kind,
-        now=clock.now(),
+        now=claim.begun_at,
     )
     text = "You are paying with another card."
     columns: dict[str, Any] = {"attempt": order.attempt + 1, "failure_code": None}
@@ -212,13 +213,15 @@ def take_claim(request: Request, subject: str) -> Claim | Answer:
 def _resume(claim: Claim, method: PaymentMethod | None) -> _Begun:
     """An earlier holder of this key crashed after T1. The same payment id is sent again: it charges once.
 
-    After a day it might charge twice, because the gateway has forgotten the id: then reconciliation decides.
+    Only the payment that this key began: once that is settled, there is nothing to send, and another that is open
+    belongs to another key and another card. After a day it might charge twice, because the gateway has forgotten
+    the id: then reconciliation decides.
     """
     number = str(claim.subject)
-    open_payments = payment_queries.list_open(number)
-    if not open_payments or method is None:
+    begun = [one for one in payment_queries.list_open(number) if one.created_at == claim.begun_at]
+    if not begun or method is None:
         return _Begun(claim, number, None)
-    payment = open_payments[-1]
+    payment = begun[0]
     if clock.now() - payment.created_at >= NEVER_RESEND_AFTER:
         return _Begun(claim, number, None)
     charge = ChargeRequest(payment.id, payment.amount, payment.currency, number, method)

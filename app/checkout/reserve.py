@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -49,9 +50,12 @@ def reserve(
     method: str,
     gateway: str,
     terms: Terms,
+    begun_at: datetime,
     actor: Actor,
 ) -> Reserved:
     """Check that the quote still holds, then write the order, hold the points, reserve the stock.
+
+    `begun_at`: of the claim; the payment is created at this very instant, by which the claim knows it again.
 
     Raises QuoteExpired, QuoteStale, PointsInsufficient, StockInsufficient: nothing is to be kept then.
     """
@@ -75,7 +79,7 @@ def reserve(
             amount=quote.card_due,
             currency=quote.currency,
             method=method,
-            now=clock.now(),
+            now=begun_at,
         )
     _empty_cart(quote)
     if quote.points:

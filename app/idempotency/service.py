@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, select, update
@@ -25,7 +25,8 @@ KEY_MAX_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Ours to act on. `taken_over`: an earlier holder's lease ran out; `subject` is what it had begun."""
+    """Ours to act on. `taken_over`: an earlier holder's lease ran out; `subject` is what it had begun, and
+    `begun_at` when, to the microsecond: what it wrote then carries this instant."""
 
     customer_id: uuid.UUID
     route: str
@@ -33,6 +34,7 @@ class Claim:
     lease_token: uuid.UUID
     taken_over: bool
     subject: str | None
+    begun_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def claim(
         .first()
     )
     if owned is not None:
-        return Claim(customer_id, route, key, token, owned.created_at != now, owned.subject)
+        return Claim(customer_id, route, key, token, owned.created_at != now, owned.subject, owned.created_at)
     return _stored_answer(customer_id, route, key, fingerprint)
 
 

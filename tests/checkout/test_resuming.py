@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
+from app.checkout import flow
 from app.gateways.sandbox import SandboxGateway
 from app.kernel import clock
+from app.kernel.actor import system
 from app.kernel.errors import Conflict
-from tests.checkout.conftest import Shopper
+from tests.checkout.conftest import TIMEOUTS, Shopper, truth_about
 from tests.factories.shop import stock_of
-from tests.sandbox.peers import Gateway
+from tests.sandbox.peers import KEY, SECRET, Gateway
+
+DECLINED = "pm_card_chargeDeclined"
 
 
 class Dying(SandboxGateway):
@@ -21,6 +25,14 @@ class Dying(SandboxGateway):
         """No connection is ever made."""
 
     def charge(self, request: Any) -> Any:
+        raise KeyboardInterrupt
+
+
+class DyingLater(SandboxGateway):
+    """The process is gone when the answer arrives."""
+
+    def charge(self, request: Any) -> Any:
+        super().charge(request)
         raise KeyboardInterrupt
 
 
@@ -62,6 +74,39 @@ def test_a_day_later_nothing_is_sent_any_more(shopper: Shopper, peer: Gateway) -
     assert (answer["status"], answer["replayed"]) == ("payment_pending", False)
     assert charges(peer) == []
     assert stock_of(shopper.variant_id) == (100, 1)
+
+
+class TestPayingAgain:
+    @pytest.fixture
+    def settled(self, shopper: Shopper, gateway: SandboxGateway, peer: Gateway) -> str:
+        """The number of an order that was paid again in vain; that request died, reconciliation found out."""
+        number = shopper.place(shopper.quote(500), DECLINED)["number"]
+        later = DyingLater(url=peer.url, key=KEY, webhook_secrets=[SECRET], timeouts=TIMEOUTS)
+        with pytest.raises(KeyboardInterrupt):
+            replaced(shopper, later).pay_again(number, DECLINED, key="again")
+        payment_id, truth = truth_about(gateway, number)
+        flow.settle(payment_id=payment_id, truth=truth, actor=system("test"))
+        return number
+
+    def test_what_is_settled_is_told_and_never_charged_once_more(
+        self, shopper: Shopper, peer: Gateway, settled: str
+    ) -> None:
+        answer = shopper.pay_again(settled, DECLINED, key="again")
+        assert answer == {"number": settled, "status": "payment_failed", "next": None, "replayed": False}
+        assert shopper.pay_again(settled, DECLINED, key="again") == answer | {"replayed": True}
+        assert [payment["status"] for payment in charges(peer)] == ["declined", "declined"]
+        assert stock_of(shopper.variant_id) == (100, 0)
+
+    def test_anothers_open_payment_is_not_sent_with_this_ones_card(
+        self, shopper: Shopper, peer: Gateway, settled: str
+    ) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            replaced(shopper, Dying()).pay_again(settled, "pm_card_visa", key="third")
+        assert shopper.pay_again(settled, DECLINED, key="again")["status"] == "payment_pending"
+        assert len(charges(peer)) == 2
+        with clock.travel(seconds=61):
+            assert shopper.pay_again(settled, "pm_card_visa", key="third")["status"] == "paid"
+        assert sorted(payment["status"] for payment in charges(peer)) == ["captured", "declined", "declined"]
 
 
 def charges(peer: Gateway) -> list[dict[str, Any]]:
