@@ -41,9 +41,18 @@ class TestRegister:
     def test_makes_a_customer_a_mail_and_an_audit_row(self) -> None:
         person = register(email="  Mixed.Case@Example.TEST ", name="  Mei \t Chan ")
         assert (person.email, person.name, person.role) == ("mixed.case@example.test", "Mei Chan", "customer")
+        assert person.locale == "en"
         assert queries.get_customer(person.id) == person
         assert count("outbox", "dedupe_key = %s AND queue = 'mail'", f"mail.welcome:{person.id}") == 1
         assert count("audit_log", "target_id = %s AND action = 'customer.registered'", str(person.id)) == 1
+
+    def test_the_language_of_mails_is_one_that_the_shop_has(self) -> None:
+        assert queries.get_customer(register(locale="zh-Hant").id).locale == "zh-Hant"
+        before = count("customer", "true"), count("outbox", "true"), count("audit_log", "true")
+        with pytest.raises(RuleBroken) as refused:
+            register(locale="zh-CN")
+        assert [error.field for error in refused.value.errors] == ["locale"]
+        assert (count("customer", "true"), count("outbox", "true"), count("audit_log", "true")) == before
 
     def test_an_address_in_use_is_refused_in_any_case(self) -> None:
         taken = register()

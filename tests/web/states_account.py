@@ -47,7 +47,7 @@ class TransferForm(FlaskForm):  # type: ignore[misc]
 
 class ProfileForm(FlaskForm):  # type: ignore[misc]
     name = StringField("Full name", [InputRequired("Enter your name")])
-    email = EmailField("E-mail address", [InputRequired("Enter your e-mail address")])
+    locale = SelectField("Language of mails", choices=[("en", "English"), ("zh-Hant", "繁體中文")])
 
 
 class PasswordForm(FlaskForm):  # type: ignore[misc]
@@ -74,7 +74,7 @@ def sign_in(data: dict[str, str] | None = None, **changes: Any) -> Context:
 
 def profile() -> Context:
     form, password = checked(ProfileForm, None), checked(PasswordForm, {"pw-new": ""}, prefix="pw")
-    form.name.data, form.email.data = "Mei Chan", "mei@demo.example"
+    form.name.data = "Mei Chan"
     return {"form": form, "password_form": password, "forms": [form, password]}
 
 

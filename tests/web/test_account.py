@@ -53,6 +53,16 @@ class TestRegister:
         page = client.get("/account/addresses")
         assert (page.status_code, "Welcome, Mei Chan" in page.text) == (200, True)
 
+    def test_mails_are_in_the_language_of_the_browser(
+        self, client: FlaskClient, owner: psycopg.Connection
+    ) -> None:
+        client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "zh-TW,zh;q=0.9,en-US;q=0.8,en;q=0.7"
+        email = f"{uuid.uuid4().hex}@example.test"
+        assert self.post(client, email=email).status_code == 302
+        assert owner.execute("SELECT locale FROM customer WHERE email = %s", (email,)).fetchone() == (
+            "zh-Hant",
+        )
+
     def test_a_refused_form_keeps_what_was_typed(self, client: FlaskClient, person: Caller) -> None:
         answer = self.post(client, email=person.email, name="Typed Name")
         assert answer.status_code == 422
@@ -243,6 +253,19 @@ class TestProfile:
         refused = self.post(visitor, action="profile", name="x" * 101)
         assert refused.status_code == 422
         assert person.call("GET", "/me").json["data"]["name"] == "Mei Ling"
+
+    def test_language_of_mails(self, visitor: FlaskClient, person: Caller) -> None:
+        page = visitor.get("/account/profile").text
+        assert '<option lang="en" selected value="en">English</option>' in page
+        assert '<option lang="zh-Hant" value="zh-Hant">繁體中文</option>' in page
+        assert self.post(visitor, action="profile", name="Mei", locale="zh-Hant").status_code == 302
+        assert person.call("GET", "/me").json["data"]["locale"] == "zh-Hant"
+        assert '<option lang="zh-Hant" selected value="zh-Hant">' in visitor.get("/account/profile").text
+        refused = self.post(visitor, action="profile", name="Somebody", locale="tlh")
+        assert (refused.status_code, "The language must be one of" in refused.text) == (422, True)
+        assert self.post(visitor, action="profile", name="Mei").status_code == 302, "a form without it"
+        customer = person.call("GET", "/me").json["data"]
+        assert (customer["name"], customer["locale"]) == ("Mei", "zh-Hant")
 
     def test_password_ends_every_other_session(
         self, app: Flask, visitor: FlaskClient, person: Caller

@@ -56,6 +56,16 @@ class TestRegister:
         signed_in = client.post("/api/v1/auth/tokens", json={"email": email, "password": PASSWORD})
         assert signed_in.status_code == 401
 
+    @pytest.mark.parametrize(
+        ("asked", "locale"), [("zh-HK, en;q=0.5", "zh-Hant"), ("zh-CN", "en"), ("fr", "en")]
+    )
+    def test_mails_are_in_the_language_of_the_request(
+        self, client: FlaskClient, asked: str, locale: str
+    ) -> None:
+        body = {"email": f"{uuid.uuid4().hex}@example.test", "password": PASSWORD, "name": "Mei"}
+        answer = client.post("/api/v1/auth/register", json=body, headers={"Accept-Language": asked})
+        assert (answer.status_code, answer.json["data"]["customer"]["locale"]) == (201, locale)
+
     def test_the_same_address_at_once_is_one_account(self, app: Flask, owner: psycopg.Connection) -> None:
         email = f"{uuid.uuid4().hex}@example.test"
         body = {"email": email, "password": PASSWORD, "name": "Mei"}
@@ -128,6 +138,24 @@ class TestMe:
         assert caller.call("GET", "/me").json["data"]["name"] == "Mei Ling"
         assert caller.call("PATCH", "/me", json={}).json["data"]["name"] == "Mei Ling"
 
+    def test_language(self, caller: Caller, owner: psycopg.Connection) -> None:
+        assert caller.call("GET", "/me").json["data"]["locale"] == "en"
+        for locale in ("zh-Hant", "en", "zh-Hant"):
+            answer = caller.call("PATCH", "/me", json={"locale": locale})
+            assert (answer.status_code, answer.json["data"]["locale"]) == (200, locale)
+            assert caller.call("GET", "/me").json["data"] == answer.json["data"]
+        noted = owner.execute(
+            "SELECT before, after FROM audit_log WHERE target_id = %s AND action = 'customer.changed' ORDER BY seq",
+            (str(caller.id),),
+        ).fetchall()
+        assert noted[0] == ({"locale": "en"}, {"locale": "zh-Hant"})
+        assert len(noted) == 3
+        for unknown in ("zh", "zh-TW", "zh-hant", "EN", "", None, 1):
+            refused = caller.call("PATCH", "/me", json={"name": "Somebody", "locale": unknown})
+            assert refused.status_code == 422, unknown
+            assert [error["field"] for error in refused.json["data"]["errors"]] == ["locale"]
+            assert caller.call("GET", "/me").json["data"] == answer.json["data"]
+
     @pytest.mark.parametrize(
         "body", [{"role": "admin"}, {"email": "x@y.example"}, {"name": "  "}, {"locale": "tlh"}]
     )
@@ -156,7 +184,7 @@ class TestAddresses:
         assert emptied.json["data"]["line2"] is None
         assert emptied.json["data"]["phone"] == "+852 5555 0100"
         listed = caller.call("GET", "/me/addresses").json["data"]
-        assert listed == {"items": [emptied.json["data"]], "page": {"limit": 100, "next": None, "prev": None}}
+        assert listed == {"items": [emptied.json["data"]], "page": {"limit": 24, "next": None, "prev": None}}
         assert caller.call("DELETE", f"/me/addresses/{address['id']}").status_code == 200
         assert caller.call("GET", "/me/addresses").json["data"]["items"] == []
         assert caller.call("DELETE", f"/me/addresses/{address['id']}").status_code == 404

@@ -15,6 +15,7 @@ from app.accounts.rules import LANGUAGES, locale_for
 from app.blueprints.common import languages
 from app.blueprints.common.mailing import render_mail
 from app.blueprints.ops.mail_samples import contexts
+from app.kernel.money import Money
 from app.notifications.rendering import FOR_STAFF, MESSAGES, Rendered
 from app.orders.queries import OrderView
 
@@ -100,6 +101,9 @@ def test_amounts_and_dates_are_written_as_people_there_write_them() -> None:
     transfer = render_mail("transfer_confirm", samples("transfer_confirm")[0], locale="zh-Hant")
     assert "2026年11月22日 09:30（UTC）" in transfer.text
     assert '<time datetime="2026-11-22T09:30:00+00:00">2026年11月22日 09:30（UTC）</time>' in transfer.html
+    with languages.speaking("zh-Hant"):
+        assert render_template_string("{{ price|money }}", price=Money(123_450, "USD")) == "US$1,234.50"
+    assert render_template_string("{{ price|money }}", price=Money(123_450, "USD")) == "$1,234.50"
     assert "about 1 day." in render_mail("points_expiring", soon, locale="en").text
     assert "about 30 days." in render_mail("points_expiring", expiring, locale="en").text
     assert "大約 1 天後" in render_mail("points_expiring", soon, locale="zh-Hant").text

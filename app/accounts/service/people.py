@@ -20,12 +20,12 @@ from app.outbox import service as outbox
 from app.outbox.service import MAIL_QUEUE, Job
 
 
-def register(*, actor: Actor, email: str, password: str, name: str) -> Person:
-    """A new customer; a welcome mail goes into the outbox.
+def register(*, actor: Actor, email: str, password: str, name: str, locale: str = "en") -> Person:
+    """A new customer; a welcome mail in the language `locale` goes into the outbox.
 
     Raises RuleBroken `VALIDATION_FAILED` naming the field, Conflict `EMAIL_IN_USE`.
     """
-    person = _create(email=email, password=password, name=name, role="customer")
+    person = _create(email=email, password=password, name=name, role="customer", locale=locale)
     outbox.add(
         Job(
             topic="mail.welcome",
@@ -121,15 +121,15 @@ def reactivate(*, actor: Actor, customer_id: uuid.UUID, reason: str) -> Person:
     return _set_active(actor, customer_id, True, reason)
 
 
-def _create(*, email: str, password: str, name: str, role: str) -> Person:
-    email, name = rules.clean_email(email), rules.clean_name(name)
+def _create(*, email: str, password: str, name: str, role: str, locale: str = "en") -> Person:
+    email, name, locale = rules.clean_email(email), rules.clean_name(name), rules.clean_locale(locale)
     rules.check_password(password, email=email, name=name)
     person = Person(
         id=ids.uuid7(),
         email=email,
         name=name,
         role=role,
-        locale="en",
+        locale=locale,
         is_active=True,
         session_epoch=0,
         created_at=clock.now(),

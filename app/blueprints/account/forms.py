@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, StringField
+from wtforms import PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
+
+from app.accounts.rules import LANGUAGES
+
+_LANGUAGES = [SelectChoice(locale, name, {"lang": locale}) for locale, name in LANGUAGES.items()]
 
 
 class SignInForm(FlaskForm):
@@ -20,6 +25,7 @@ class RegisterForm(FlaskForm):
 
 class ProfileForm(FlaskForm):
     name = StringField("Full name", [InputRequired("Enter your name.")])
+    locale = SelectField("Language of mails", choices=_LANGUAGES, validate_choice=False)
 
 
 class PasswordForm(FlaskForm):

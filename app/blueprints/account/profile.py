@@ -1,4 +1,4 @@
-"""Name and password."""
+"""Name, language of mails, and password."""
 
 from __future__ import annotations
 
@@ -29,15 +29,18 @@ def profile() -> str | Response | tuple[str, int]:
     if action == "password":
         done = password_form.validate() and _change_password(password_form)
     else:
-        done = form.validate() and _change_name(form)
+        done = form.validate() and _change_profile(form)
     return redirect(url_for("account.profile")) if done else _page(form, password_form, 422)
 
 
-def _change_name(form: ProfileForm) -> bool:
+def _change_profile(form: ProfileForm) -> bool:
     try:
         with transaction():
             accounts.change_profile(
-                actor=actor_from_request(), customer_id=current_user.person.id, name=form.name.data
+                actor=actor_from_request(),
+                customer_id=current_user.person.id,
+                name=form.name.data,
+                locale=form.locale.data,
             )
     except RuleBroken as error:
         if not show_refusal(form, error):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from app.accounts import service as accounts
 from app.accounts.queries import Person
+from app.blueprints.common.languages import preferred
 from app.kernel.actor import Actor
 from app.rewards.queries import rules_in_force
 from app.rewards.service import bonuses
 
 
 def join(*, actor: Actor, email: str, password: str, name: str) -> Person:
-    """In the caller's transaction. Raises what `accounts.service.register` raises."""
-    person = accounts.register(actor=actor, email=email, password=password, name=name)
+    """In the caller's transaction and request: mails get its language. Raises what `accounts.service.register` does."""
+    person = accounts.register(actor=actor, email=email, password=password, name=name, locale=preferred())
     bonuses.give(
         customer_id=person.id,
         action="sign_up",

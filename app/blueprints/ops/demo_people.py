@@ -34,6 +34,7 @@ class DemoPerson:
     name: str
     role: str = "customer"
     is_active: bool = True
+    locale: str = "en"
     spent: int = 0
     lots: tuple[Lot, ...] = ()
     addresses: tuple[tuple[str, str, str], ...] = field(
@@ -75,6 +76,7 @@ PEOPLE = (
     DemoPerson(
         "refunded@demo.example",
         "Remy Funded",
+        locale="zh-Hant",
         spent=3_000,
         lots=(Lot(5_000, 365),),
         orders=(

@@ -75,7 +75,9 @@ def add_address(who: Person, *, line1: str, city: str = "Hong Kong") -> uuid.UUI
 
 def _register(person: DemoPerson) -> Person:
     if person.role == "customer":
-        who = accounts.register(actor=SEEDER, email=person.email, password=PASSWORD, name=person.name)
+        who = accounts.register(
+            actor=SEEDER, email=person.email, password=PASSWORD, name=person.name, locale=person.locale
+        )
         for _, line1, city in person.addresses:
             add_address(who, line1=line1, city=city)
     else:
