@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.checkout import put_off
 from app.checkout.notices import alert
 from app.kernel.actor import Actor
 from app.kernel.database import run_atomically
@@ -65,6 +66,8 @@ def _won(order: LockedOrder, truth: DisputeSnapshot, actor: Actor) -> None:
     ours = [payment.id for payment in queries.list_payments_of(order.number)]
     if disputes.count_open(ours) == 0:
         earning.let_go(order_number=order.number)
+        for payment_id in ours:
+            put_off.send(order, payment_id, actor=actor)
     story.tell(order_id=order.id, event="dispute_won", text=WON, actor=actor)
     issues.close_issue(
         kind=disputes.KIND,
@@ -87,6 +90,8 @@ def _lost(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], act
             idem_key=f"dispute:{truth.gateway_ref}:{source_type}",
             actor=actor,
         ).points
+    for payment in queries.list_payments_of(order.number):
+        put_off.settle_by_bank(order, payment.id, actor=actor)
     data = {"taken_back": taken, "amount": truth.amount, "currency": truth.currency}
     story.tell(order_id=order.id, event="dispute_lost", text=LOST, actor=actor, data=data)
     _record(truth, about | {"taken_back": taken}, "The money is gone. Cancel the order if it has not left.")

@@ -62,7 +62,10 @@ def preview(*, number: str, lines: Sequence[tuple[str, int]] | None, strategy: S
     """What `refund` would do now; writes nothing. Raises what `refund` raises."""
     order = get_order_view(number)
     _check_refundable(order.status)
-    return plan_refund(refunding.list_lines_paid(order.id), _wanted(lines), strategy)
+    plan = plan_refund(refunding.list_lines_paid(order.id), _wanted(lines), strategy)
+    if plan.give.card:
+        card_refunds.check_undisputed(_paying(order.id, number).id)
+    return plan
 
 
 def refund(
@@ -77,8 +80,8 @@ def refund(
     """Give back `lines` ([(sku, units)]; None: all that is left, delivery included). The same key again is no
     second refund. A full refund ends the order when the card part has arrived.
 
-    Raises OrderNotFound, Conflict `ORDER_NOT_REFUNDABLE`, `NOTHING_TO_REFUND`, RuleBroken naming `lines`,
-    `strategy` or `reason`.
+    Raises OrderNotFound, PaymentDisputed, Conflict `ORDER_NOT_REFUNDABLE`, `NOTHING_TO_REFUND`, RuleBroken naming
+    `lines`, `strategy` or `reason`.
     """
     if not MIN_REASON <= len(reason.strip()) <= MAX_REASON:
         raise invalid("reason", "LENGTH", f"Give a reason of {MIN_REASON} to {MAX_REASON} characters.")
@@ -105,7 +108,10 @@ def refund(
 
 
 def give_back(order: LockedOrder, plan: RefundPlan, *, reason: str, idem_key: str, actor: Actor) -> Refunded:
-    """Carry a plan (worth more than nothing) out on a locked order: card queued, points moved, all recorded."""
+    """Carry a plan (worth more than nothing) out on a locked order: card queued, points moved, all recorded.
+
+    What the bank has given back itself, after a dispute, is recorded and not sent again. Raises PaymentDisputed.
+    """
     give = plan.give
     card_refund_id = _queue_card(order, give.card, reason, actor) if give.card else None
     clawback = _move_points(order, plan, idem_key, actor)
@@ -137,22 +143,27 @@ def give_back(order: LockedOrder, plan: RefundPlan, *, reason: str, idem_key: st
     return _view(order, stored)
 
 
-def _queue_card(order: LockedOrder, amount: int, reason: str, actor: Actor) -> uuid.UUID:
+def _queue_card(order: LockedOrder, amount: int, reason: str, actor: Actor) -> uuid.UUID | None:
+    """None: the bank has given all of it back already."""
+    payment_id = _paying(order.id, order.number).id
+    sent = card_refunds.to_send(payment_id=payment_id, amount=amount)
+    if not sent:
+        return None
     refund_id = ids.uuid7()
     card_refunds.queue_refund(
         refund_id=refund_id,
-        payment_id=_paying(order).id,
-        amount=amount,
+        payment_id=payment_id,
+        amount=sent,
         reason=reason,
         request_id=actor.request_id,
     )
     return refund_id
 
 
-def _paying(order: LockedOrder) -> Payment:
+def _paying(order_id: uuid.UUID, number: str) -> Payment:
     """The captured payment that paid the order, not one that came too late and goes back by itself."""
-    unwanted = refunding.list_unwanted_payments(order.id)
-    captured = [p for p in payment_queries.list_payments_of(order.number) if p.state == "captured"]
+    unwanted = refunding.list_unwanted_payments(order_id)
+    captured = [p for p in payment_queries.list_payments_of(number) if p.state == "captured"]
     for payment in captured:
         if payment.id not in unwanted:
             return payment
@@ -225,9 +236,13 @@ def _line_row(line: LineRefund) -> dict[str, Any]:
 
 def _sentence(made: Refunded) -> str:
     parts = [f"{made.points:,} points to your account"] if made.points else []
-    if made.card:
+    by_bank = made.card and made.state == "done"
+    if made.card and not by_bank:
         parts.append(f"{made.card.display} to your card")
-    return f"We are giving back {' and '.join(parts)}."
+    sentences = [f"We are giving back {' and '.join(parts)}."] if parts else []
+    if by_bank:
+        sentences.append(f"Your bank has given {made.card.display} back to your card.")
+    return " ".join(sentences)
 
 
 def _view(order: LockedOrder, stored: OrderRefund) -> Refunded:

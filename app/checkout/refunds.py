@@ -44,7 +44,12 @@ def _apply(
     elif applied.after == "failed" and refund.state == "running":
         refund.state = "stuck"
         session().flush()
-        add(alert("refund_failed", order, f"The gateway refused a refund: {applied.reason}"))
+        if applied.reason == card_refunds.DISPUTED:
+            card_refunds.tell_put_off(
+                refund_id=refund_id, reference=order.number, amount=applied.amount, currency=order.currency
+            )
+        else:
+            add(alert("refund_failed", order, f"The gateway refused a refund: {applied.reason}"))
 
 
 def _is_given_back(order: LockedOrder) -> bool:

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from app.checkout import put_off
 from app.checkout.cancelling import cancel_paid
 from app.checkout.earning import earn_with
 from app.checkout.notices import alert, mail
@@ -27,10 +28,10 @@ from app.orders.service.moving import LockedOrder, lock_order
 from app.outbox.service import add
 from app.payments import failures
 from app.payments import queries as payment_queries
-from app.payments import refunds as card_refunds
 from app.payments import service as payments
 from app.payments.errors import DECLINE_SENTENCES, public_decline_code
 from app.payments.gateway import Absent, Snapshot, Unknown
+from app.payments.refunds import PaymentDisputed
 from app.payments.service import Applied
 from app.rewards.errors import HoldNotFound, PointsInsufficient
 from app.rewards.queries import rules_of_version
@@ -61,7 +62,7 @@ def apply(*, payment_id: uuid.UUID, truth: Snapshot | Absent | Unknown, actor: A
     if applied.became_captured:
         status = _captured(order, applied, actor)
         if status == "paid" and cancel_wanted:
-            status = cancel_paid(lock_order(number=reference), actor=actor)
+            status = _cancel_as_wished(lock_order(number=reference), actor)
     elif applied.became_ended and order.status == "payment_pending":
         status = _ended(order, applied, cancel_wanted=cancel_wanted, actor=actor)
     else:
@@ -149,12 +150,12 @@ def _give_money_back(order: LockedOrder, applied: Applied, actor: Actor, *, text
     else:
         story.tell(order_id=order.id, event="late_payment", text=text, actor=actor)
     refund_id = ids.uuid7()
-    card_refunds.queue_refund(
+    is_queued = put_off.queue(
         refund_id=refund_id,
         payment_id=applied.payment_id,
         amount=applied.amount,
         reason=reason,
-        request_id=actor.request_id,
+        actor=actor,
     )
     given_back = refunding.record(
         order_id=order.id,
@@ -168,12 +169,26 @@ def _give_money_back(order: LockedOrder, applied: Applied, actor: Actor, *, text
         card_refund_id=refund_id,
         actor=actor,
     )
+    fate = "a refund is queued" if is_queued else "the payment is disputed, so the refund waits"
     add(
-        alert("payment_without_order", order, f"{reason}: the card was charged, a refund is queued."),
-        mail("order_refunded", order, refund_id=given_back),
+        alert("payment_without_order", order, f"{reason}: the card was charged, {fate}."),
         request_id=actor.request_id,
     )
+    if is_queued:
+        add(mail("order_refunded", order, refund_id=given_back), request_id=actor.request_id)
+    else:
+        put_off.keep_waiting(refund_id=refund_id)
     return status
+
+
+def _cancel_as_wished(order: LockedOrder, actor: Actor) -> str:
+    """Cancel an order whose end was wished for while its payment was open; staff do it if that cannot be now."""
+    try:
+        with session().begin_nested():
+            return cancel_paid(order, actor=actor)
+    except PaymentDisputed:
+        put_off.cancel_later(order)
+        return "paid"
 
 
 def _ended(order: LockedOrder, applied: Applied, *, cancel_wanted: bool, actor: Actor) -> str:

@@ -57,6 +57,7 @@ CARD = Probe(
       UNION ALL
       SELECT 'captured_for_nothing', o.number FROM orders o JOIN payment p ON p.reference = o.number
        WHERE p.state = 'captured' AND p.refunded < p.captured AND o.status IN ('payment_failed','cancelled')
+         AND NOT EXISTS (SELECT 1 FROM dispute d WHERE d.payment_id = p.id AND d.state = 'lost')
       UNION ALL
       SELECT 'one_live_payment', reference FROM payment
        WHERE state IN ('submitting','unknown','requires_action','authorized','captured') AND NOT late

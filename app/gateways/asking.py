@@ -14,8 +14,9 @@ from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.crashpoint import crashpoint
 from app.kernel.database import end_reading
-from app.payments import queries, rules
+from app.payments import disputes, queries, rules
 from app.payments.gateway import Absent, Gateway, RefundRefused, RefundSnapshot, Snapshot, Unknown
+from app.payments.refunds import DISPUTED
 from app.payments.states import OPEN, REFUND_OPEN
 
 
@@ -47,13 +48,15 @@ def ask_refund(
 ) -> RefundSnapshot | RefundRefused | Absent | Unknown | None:
     """Send a queued card refund under its own key, or ask how it went; None when it has ended before.
 
-    One that was never sent is sent whenever its job comes at last. One that was sent without a word, and is not
+    One that was never sent is sent whenever its job comes at last; while a bank decides about the payment it fails
+    instead, and is queued again when the shop has won. One that was sent without a word, and is not
     there a day later, has failed: staff decide, instead of it waiting for ever. Raises NotFound.
     """
     refund = queries.get_refund(refund_id)
     payment = queries.get_payment(refund.payment_id)
     known_ref, payment_ref, amount = refund.gateway_ref, payment.gateway_ref, refund.amount
     is_open, is_new = refund.state in REFUND_OPEN, refund.state == "queued"
+    is_disputed = disputes.count_open([payment.id]) > 0
     may_send = is_new or clock.now() - refund.created_at < rules.NEVER_RESEND_AFTER
     end_reading()
     if not is_open:
@@ -62,7 +65,9 @@ def ask_refund(
     # Asked first: after a day the gateway may have forgotten the key, and would refund a second time.
     truth: RefundSnapshot | RefundRefused | Absent | Unknown = gateway.fetch_refund(refund_id, known_ref)
     if isinstance(truth, Absent) and payment_ref is not None:
-        if may_send:
+        if is_disputed:  # queued before the dispute came: sent now, the money would leave twice
+            truth = RefundRefused(DISPUTED)
+        elif may_send:
             crashpoint("refund.before_send")
             truth = gateway.refund(refund_id, payment_ref, amount)
         else:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 
 from app.kernel import clock
 from app.kernel.database import session
@@ -36,7 +36,10 @@ class AppliedDispute:
 
 
 def apply_dispute(payment: Payment, truth: DisputeSnapshot) -> AppliedDispute:
-    """Write what `truth` means for a dispute of a locked payment; repeats and stale answers change nothing."""
+    """Write what `truth` means for a dispute of a locked payment; repeats and stale answers change nothing.
+
+    Only the deadline of an open one may move without being news.
+    """
     now = clock.now()
     statement = select(Dispute).where(
         Dispute.gateway == payment.gateway, Dispute.gateway_ref == truth.gateway_ref
@@ -52,6 +55,7 @@ def apply_dispute(payment: Payment, truth: DisputeSnapshot) -> AppliedDispute:
                 currency=truth.currency,
                 reason=truth.reason,
                 state=truth.status,
+                due_at=truth.due_at,
                 opened_at=now,
                 updated_at=now,
                 resolved_at=None if truth.status == "open" else now,
@@ -60,6 +64,8 @@ def apply_dispute(payment: Payment, truth: DisputeSnapshot) -> AppliedDispute:
         session().flush()
         return AppliedDispute(None, truth.status)
     before = row.state
+    if before == "open":
+        write_changes(row, before, {"due_at": truth.due_at}, now)
     if DISPUTE.allows(before, truth.status):
         write_changes(row, truth.status, {"resolved_at": now}, now)
     return AppliedDispute(before, row.state)
@@ -71,6 +77,18 @@ def count_open(payment_ids: Sequence[uuid.UUID]) -> int:
         Dispute.payment_id.in_(payment_ids), Dispute.state == "open"
     )
     return len(session().scalars(statement).all())
+
+
+def count_lost(payment_id: uuid.UUID) -> int:
+    """Minor units that the banks took back of a payment; all of it where they counted in another currency."""
+    taken = case((Dispute.currency == Payment.currency, Dispute.amount), else_=Payment.captured)
+    statement = (
+        select(func.coalesce(func.sum(taken), 0))
+        .select_from(Dispute)
+        .join(Payment, Payment.id == Dispute.payment_id)
+        .where(Dispute.payment_id == payment_id, Dispute.state == "lost")
+    )
+    return int(session().scalar(statement) or 0)
 
 
 def list_disputes(*, state: str | None = "open", limit: int = 100) -> Sequence[Dispute]:

@@ -100,7 +100,10 @@ class CardRefund(Base):
 
 
 class Dispute(Base):
-    """A card holder wants the money of a payment back; the bank decides. `amount` in minor units."""
+    """A card holder wants the money of a payment back; the bank decides. `amount` in minor units.
+
+    `due_at`: until when the shop may answer, where the gateway says so.
+    """
 
     __tablename__ = "dispute"
     __table_args__ = (
@@ -117,6 +120,7 @@ class Dispute(Base):
     currency: Mapped[str]
     reason: Mapped[str]
     state: Mapped[str]
+    due_at: Mapped[datetime | None]
     opened_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]

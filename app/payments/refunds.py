@@ -11,11 +11,22 @@ from app.kernel import clock
 from app.kernel.database import session
 from app.kernel.errors import Conflict, NotFound, invalid
 from app.outbox import service as outbox
-from app.payments import issues, rules
+from app.payments import disputes, issues, rules
 from app.payments.gateway import Absent, RefundRefused, RefundSnapshot, Unknown
 from app.payments.models import CardRefund, Payment
 from app.payments.service import lock_payment, write_changes
 from app.payments.states import CARD_REFUND
+
+DISPUTED = "the payment is disputed"
+"""Why a card refund did not go out; it is queued again when the shop has won."""
+WAITING = "refund_waits"
+"""Kind of the issue about it."""
+
+
+class PaymentDisputed(Conflict):
+    """Money that a bank has not decided about, or has given back itself, would leave the shop twice."""
+
+    code = "PAYMENT_DISPUTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,8 @@ def queue_refund(
     """Take `amount` (minor units) out of what is left of a payment, and send it back by a job.
 
     Locks the payment; lock its order first. The same `refund_id` again is no second refund.
-    Raises Conflict `REFUND_EXCEEDS_PAID` with `left`, Conflict `PAYMENT_NOT_CAPTURED`, NotFound, RuleBroken.
+    Raises PaymentDisputed, Conflict `REFUND_EXCEEDS_PAID` with `left`, Conflict `PAYMENT_NOT_CAPTURED`, NotFound,
+    RuleBroken.
     """
     if amount <= 0:
         raise invalid("amount", "TOO_SMALL", "A refund must be above zero.")
@@ -50,12 +62,74 @@ def queue_refund(
         return
     if payment.state != "captured":
         raise Conflict("Only a captured payment can be refunded.", code="PAYMENT_NOT_CAPTURED")
+    _check_left(payment, amount)
+    write_changes(payment, payment.state, {"refunded": payment.refunded + amount}, clock.now())
+    _store(refund_id, payment_id, amount, reason)
+    _send(refund_id, 0, request_id)
+
+
+def put_off(*, refund_id: uuid.UUID, payment_id: uuid.UUID, amount: int, reason: str) -> None:
+    """Keep a refund that nobody has asked for, and that may not go out now, where staff see it.
+
+    It is a failed one with an issue of its own, and goes out by `retry_refund`. Locks as `queue_refund` does.
+    """
+    payment = lock_payment(payment_id)
+    refund = _store(refund_id, payment_id, amount, reason)
+    write_changes(refund, "failed", {"last_error": DISPUTED, "next_check_at": None}, clock.now())
+    tell_put_off(refund_id=refund_id, reference=payment.reference, amount=amount, currency=payment.currency)
+
+
+def tell_put_off(*, refund_id: uuid.UUID, reference: str, amount: int, currency: str) -> None:
+    """The issue about a refund that waits until the bank has decided."""
+    issues.record_issue(
+        kind=WAITING,
+        ref=str(refund_id),
+        detail={"order_number": reference, "amount": amount, "currency": currency},
+        suggestion="It goes out by itself if the dispute is won. If it is lost, the bank gives the money back.",
+    )
+
+
+def list_put_off(payment_id: uuid.UUID) -> list[uuid.UUID]:
+    """Refunds of a payment that wait until the bank has decided, oldest first."""
+    statement = select(CardRefund.id).where(
+        CardRefund.payment_id == payment_id, CardRefund.state == "failed", CardRefund.last_error == DISPUTED
+    )
+    return list(session().scalars(statement.order_by(CardRefund.created_at, CardRefund.id)))
+
+
+def to_send(*, payment_id: uuid.UUID, amount: int) -> int:
+    """How much of a refund must still leave the shop: what a bank took back after a dispute has left it already.
+
+    Raises PaymentDisputed while a bank is deciding, NotFound.
+    """
+    payment = lock_payment(payment_id)
+    check_undisputed(payment_id)
+    lost = disputes.count_lost(payment_id)
+    return amount if not lost else min(amount, max(0, payment.captured - payment.refunded - lost))
+
+
+def check_undisputed(payment_id: uuid.UUID) -> None:
+    """Raises PaymentDisputed while a bank is deciding."""
+    if disputes.count_open([payment_id]):
+        message = (
+            "The bank is deciding about a dispute of this payment. Nothing can be refunded until it has."
+        )
+        raise PaymentDisputed(message)
+
+
+def _check_left(payment: Payment, amount: int) -> None:
+    """Raises PaymentDisputed, Conflict `REFUND_EXCEEDS_PAID` with `left`."""
+    check_undisputed(payment.id)
     left = payment.captured - payment.refunded
     if amount > left:
         message = "That is more than is left of the card payment."
         raise Conflict(message, code="REFUND_EXCEEDS_PAID", details={"left": left})
+    if amount > left - disputes.count_lost(payment.id):
+        raise PaymentDisputed("The bank has given this money back to the card after a dispute.")
+
+
+def _store(refund_id: uuid.UUID, payment_id: uuid.UUID, amount: int, reason: str) -> CardRefund:
     now = clock.now()
-    write_changes(payment, payment.state, {"refunded": payment.refunded + amount}, now)
     refund = CardRefund(
         id=refund_id,
         payment_id=payment_id,
@@ -69,15 +143,17 @@ def queue_refund(
     )
     session().add(refund)
     session().flush()
-    _send(refund_id, 0, request_id)
+    return refund
 
 
 def retry_refund(*, refund_id: uuid.UUID, request_id: str = "-") -> None:
-    """Queue a failed refund again. Raises Conflict `TRANSITION_INVALID`, `REFUND_EXCEEDS_PAID`, NotFound."""
+    """Queue a failed refund again.
+
+    Raises PaymentDisputed, Conflict `TRANSITION_INVALID`, `REFUND_EXCEEDS_PAID`, NotFound.
+    """
     refund, payment = lock_refund(refund_id)
     CARD_REFUND.check(refund.state, "queued")
-    if refund.amount > payment.captured - payment.refunded:
-        raise Conflict("That is more than is left of the card payment.", code="REFUND_EXCEEDS_PAID")
+    _check_left(payment, refund.amount)
     now = clock.now()
     write_changes(payment, payment.state, {"refunded": payment.refunded + refund.amount}, now)
     write_changes(refund, "queued", {"next_check_at": now + rules.FIRST_CHECK}, now)

@@ -154,7 +154,7 @@ def move_order(number: str, body: StatusBody) -> Answer:
     auth="staff",
     permission="orders.refund",
     idempotent=True,
-    errors=["ORDER_NOT_REFUNDABLE", "NOTHING_TO_REFUND"],
+    errors=["ORDER_NOT_REFUNDABLE", "NOTHING_TO_REFUND", "PAYMENT_DISPUTED"],
 )
 def refund_order(number: str, body: RefundBody, key: IdempotentRequest) -> Answer:
     """200: a preview, whatever its key. 201: the refund was made."""

@@ -177,7 +177,7 @@ def pay_again(number: str, body: RetryBody, key: IdempotentRequest) -> Answer:
     auth="customer",
     idempotent=True,
     limit="checkout",
-    errors=["ORDER_NOT_CANCELLABLE"],
+    errors=["ORDER_NOT_CANCELLABLE", "PAYMENT_DISPUTED"],
 )
 def cancel_order(number: str, key: IdempotentRequest) -> Answer:
     result = cancel.cancel(

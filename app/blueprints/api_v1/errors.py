@@ -62,6 +62,11 @@ CATALOGUE: dict[str, Explained] = {
     "PAYMENT_NOT_CAPTURED": Explained(
         409, "The card was not charged, so there is nothing to give back to it.", _NO
     ),
+    "PAYMENT_DISPUTED": Explained(
+        409,
+        "The card holder's bank decides about the payment, or has given the money back.",
+        "After it is decided.",
+    ),
     "REFUND_EXCEEDS_PAID": Explained(409, "More than is left of what was paid; see `left`.", _FIX),
     "NOTHING_TO_REFUND": Explained(409, "Everything has been given back.", _NO),
     "ADJUSTMENT_DUPLICATE": Explained(409, "The same adjustment already waits for approval.", _NO),
