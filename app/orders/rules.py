@@ -116,7 +116,7 @@ def plan_refund(
     dues = [_due(line, quantity, completes) for line, quantity in zip(lines, units, strict=True)]
     paid, back = total(line.paid for line in lines), total(line.back for line in lines)
     gives = _as_paid(lines, dues)
-    if strategy != "proportional" or not _fits(total(gives), paid, back):
+    if strategy != "proportional" or not _fits(total(gives), paid, back, len(lines)):
         wished = {"proportional": total(gives).points_value, "card_first": 0, "points_first": sum(dues)}
         gives = _spread(_tenders(sum(dues), wished[strategy], paid, back), dues)
     refunds = [
@@ -173,13 +173,24 @@ def _line_as_paid(line: LinePaid, due: int) -> Tenders:
     low = max(0, due - max(0, paid.card - back.card))
     high = max(0, min(due, paid.points_value - back.points_value))
     value = min(max(worth - back.points_value, low), max(high, low))
+    if value != worth - back.points_value and paid.points_value:
+        points = _share(paid.points, back.points_value + value, paid.points_value)
     return Tenders(max(0, points - back.points), value, due - value)
 
 
-def _fits(give: Tenders, paid: Tenders, back: Tenders) -> bool:
-    """Whether the order still has this much of each tender: not so after a refund by another strategy."""
-    left = paid - back - give
-    return min(left.points, left.points_value, left.card) >= 0 and (left.points_value > 0 or left.points == 0)
+def _fits(give: Tenders, paid: Tenders, back: Tenders, lines: int) -> bool:
+    """Whether the order still has this much of each tender, at its rate: not so after a refund by another strategy.
+
+    Each line rounds to whole points, so that many points may be missing on the way.
+    """
+    after = back + give
+    left = paid - after
+    at_rate = abs(after.points * paid.points_value - after.points_value * paid.points)
+    return (
+        min(left.points, left.points_value, left.card) >= 0
+        and (left.points_value > 0 or left.points == 0)
+        and at_rate <= lines * paid.points_value
+    )
 
 
 def _tenders(due: int, wished: int, paid: Tenders, back: Tenders) -> Tenders:

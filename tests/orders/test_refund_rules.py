@@ -96,6 +96,10 @@ def test_any_sequence_of_refunds_sums_to_what_was_paid(lines: list[LinePaid], da
             assert plan.give.value == sum(price[sku] * n for sku, n in wanted.items()), "worth what it cost"
         for part in plan.lines:
             assert min(part.give.points, part.give.points_value, part.give.card, part.clawback) >= 0
+        off = abs(plan.give.points * paid.points_value - plan.give.points_value * paid.points)
+        assert off <= 2 * len(lines) * paid.points_value, (
+            "points at the rate they were spent at, to whole points"
+        )
         given_back, taken = given_back + plan.give, taken + plan.clawback
         left = paid - given_back
         assert min(left.points, left.points_value, left.card) >= 0, "never more of a tender than was paid"
@@ -122,6 +126,17 @@ def test_as_it_was_paid_one_by_one_is_worth_the_same_as_at_once(
     if line.paid.points:
         worth = -(-line.paid.points_value // line.paid.points)
         assert abs(one_by_one.points_value - at_once.give.points_value) <= worth, "within one point of it"
+
+
+def test_a_strategy_after_another_gives_points_at_the_rate_they_were_spent_at() -> None:
+    """4 units of HK$100, 3,000 points worth HK$300 and HK$100 by card; the card goes first."""
+    lines = paid_lines([(10_000, 4)], extras=0, points=3_000, value=30_000, earned=0)
+    given_back = []
+    for strategy in ("card_first", "proportional", "proportional", "proportional"):
+        plan = plan_refund(lines, {"S0": 1}, strategy)  # type: ignore[arg-type]
+        given_back.append(plan.give)
+        lines = after(lines, plan)
+    assert given_back == [Tenders(0, 0, 10_000)] + 3 * [Tenders(1_000, 10_000, 0)]
 
 
 def two_lines() -> list[LinePaid]:
