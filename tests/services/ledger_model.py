@@ -5,6 +5,7 @@ The state machine of test_rewards_machine.py plays every verb on both and compar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -18,8 +19,11 @@ class Lot:
     expires: datetime | None
     since: datetime | None = None
 
+    def lives(self, now: datetime) -> bool:
+        return self.expires is None or self.expires > now
+
     def alive(self, now: datetime) -> bool:
-        return (self.expires is None or self.expires > now) and (self.since is None or self.since <= now)
+        return self.lives(now) and (self.since is None or self.since <= now)
 
     def live_at_least(self, until: datetime) -> None:
         if self.expires is not None and self.expires < until:
@@ -53,13 +57,23 @@ class Member:
     def spendable(self, now: datetime) -> int:
         return sum(lot.left for lot in self.lots if lot.alive(now))
 
+    def takeable(self, now: datetime) -> int:
+        return sum(lot.left for lot in self.lots if lot.lives(now))
+
+    def spend(self, points: int, now: datetime) -> Plan | None:
+        """What the owner does: as `take`, without what cools off."""
+        return None if points > self.spendable(now) else self._take(points, now, Lot.alive)
+
     def take(self, points: int, now: datetime, *, own: Lot | None = None) -> Plan | None:
-        """Soonest expiry first, `own` before all; None when there are too few."""
-        if points > self.spendable(now):
-            return None
+        """What the shop does. Soonest expiry first, `own` before all; None when there are too few."""
+        return None if points > self.takeable(now) else self._take(points, now, Lot.lives, own)
+
+    def _take(
+        self, points: int, now: datetime, fits: Callable[[Lot, datetime], bool], own: Lot | None = None
+    ) -> Plan:
         plan: Plan = []
-        alive = [lot for lot in self.lots if lot.left and lot.alive(now)]
-        for lot in sorted(alive, key=lambda lot: (lot is not own, lot.expires is None, lot.expires or now)):
+        lots = [lot for lot in self.lots if lot.left and fits(lot, now)]
+        for lot in sorted(lots, key=lambda lot: (lot is not own, lot.expires is None, lot.expires or now)):
             part = min(points, lot.left)
             if part:
                 lot.left -= part
@@ -98,7 +112,7 @@ class Member:
         return True
 
     def take_back(self, points: int, now: datetime, *, own: Lot | None) -> None:
-        found = min(points, self.spendable(now))
+        found = min(points, self.takeable(now))
         self.take(found, now, own=own)
         self.owed += points - found
 

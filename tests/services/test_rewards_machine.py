@@ -103,7 +103,7 @@ class Ledger(RuleBasedStateMachine):
         member = self.members[i]
         twin = any((w[0], w[2]) == (i, amount) for w in self.waiting)
         alone = abs(amount) <= 1_000
-        fails = amount + member.spendable(self.now) < 0 or (twin and not alone)
+        fails = amount + member.takeable(self.now) < 0 or (twin and not alone)
         made = self.play(
             lambda: adjustments.request(
                 customer_id=self.ids[i], points=amount, reason_code="goodwill", note="A test",
@@ -133,7 +133,7 @@ class Ledger(RuleBasedStateMachine):
             )
         else:
             late = asked <= self.now - timedelta(days=7)
-            fails = late or amount + member.spendable(self.now) < 0
+            fails = late or amount + member.takeable(self.now) < 0
             self.play(
                 lambda: adjustments.approve(
                     adjustment_id=adjustment_id, note="Looks right", rules=RULES, actor=self.checker
@@ -159,7 +159,7 @@ class Ledger(RuleBasedStateMachine):
         i, adjustment_id, booked = self.booked[n % len(self.booked)]
         member = self.members[i]
         need = booked.points - booked.debt if booked.points > 0 else 0
-        fails = need > member.spendable(self.now)
+        fails = need > member.takeable(self.now)
         self.play(
             lambda: adjustments.undo(
                 adjustment_id=adjustment_id, note="Undone", rules=RULES, actor=self.maker
@@ -173,7 +173,7 @@ class Ledger(RuleBasedStateMachine):
     @rule(i=who, amount=points)
     def hold(self, i: int, amount: int) -> None:
         order_id, number = ids.uuid7(), ids.order_number()
-        plan = self.members[i].take(amount, self.now)
+        plan = self.members[i].spend(amount, self.now)
         self.play(
             lambda: holds.hold(
                 customer_id=self.ids[i], order_id=order_id, order_number=number, points=amount, rules=RULES,
@@ -305,7 +305,7 @@ class Ledger(RuleBasedStateMachine):
             )
             if fails:
                 return
-            for lot, part in sender.take(amount, self.now) or []:
+            for lot, part in sender.spend(amount, self.now) or []:
                 recipient.lots.append(Lot(part, lot.expires, self.now + timedelta(hours=24)))
         self.transfer[i] = None
 

@@ -64,6 +64,18 @@ def get_spendable(customer_id: uuid.UUID) -> int:
     return int(total or 0)
 
 
+def get_takeable(customer_id: uuid.UUID) -> int:
+    """Points that the shop could take now: those in a cool-off as well, not what is held or has expired."""
+    total = session().scalar(
+        select(func.coalesce(func.sum(PointsLot.available), 0)).where(
+            PointsLot.customer_id == customer_id,
+            PointsLot.available > 0,
+            or_(PointsLot.expires_at.is_(None), PointsLot.expires_at > clock.now()),
+        )
+    )
+    return int(total or 0)
+
+
 # asked for by nearly every page: built once
 _IN_FORCE = (
     select(RewardsRules.version, RewardsRules.body)

@@ -31,8 +31,8 @@ def find_customers(names: Collection[str]) -> dict[str, uuid.UUID]:
     return {name: customer_id for name, customer_id in by_email.items() if name in set(names)} | by_id
 
 
-def spendable_of(customers: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """Customer id -> points that could be spent now; absent: none."""
+def takeable_of(customers: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Customer id -> points that could be taken now, in a cool-off or not; absent: none."""
     now = clock.now()
     rows = session().execute(
         select(PointsLot.customer_id, func.sum(PointsLot.available))
@@ -40,7 +40,6 @@ def spendable_of(customers: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
             PointsLot.customer_id.in_(set(customers)),
             PointsLot.available > 0,
             or_(PointsLot.expires_at.is_(None), PointsLot.expires_at > now),
-            or_(PointsLot.spendable_from.is_(None), PointsLot.spendable_from <= now),
         )
         .group_by(PointsLot.customer_id)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Row, nulls_last, or_, select
+from sqlalchemy import ColumnElement, Row, nulls_last, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.kernel.database import session
@@ -34,13 +34,24 @@ def lock_account(*, customer_id: uuid.UUID) -> Balances:
 
 def list_spendable_lots(*, customer_id: uuid.UUID, now: datetime) -> list[LotView]:
     """Lots with points to spend now, soonest expiry first, never-expiring last. Lock the account before."""
+    cooled = or_(PointsLot.spendable_from.is_(None), PointsLot.spendable_from <= now)
+    return _list_lots(customer_id, now, cooled)
+
+
+def list_takeable_lots(*, customer_id: uuid.UUID, now: datetime) -> list[LotView]:
+    """As `list_spendable_lots`, with those that cool off: they are closed to their owner, not to the shop, which
+    must be able to take back stolen or refunded points before somebody spends them."""
+    return _list_lots(customer_id, now)
+
+
+def _list_lots(customer_id: uuid.UUID, now: datetime, *more: ColumnElement[bool]) -> list[LotView]:
     statement = (
         select(PointsLot.id, PointsLot.available, PointsLot.expires_at)
         .where(
             PointsLot.customer_id == customer_id,
             PointsLot.available > 0,
             or_(PointsLot.expires_at.is_(None), PointsLot.expires_at > now),
-            or_(PointsLot.spendable_from.is_(None), PointsLot.spendable_from <= now),
+            *more,
         )
         .order_by(nulls_last(PointsLot.expires_at), PointsLot.id)
     )

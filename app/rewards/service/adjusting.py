@@ -20,7 +20,7 @@ from app.rewards.errors import BelowZero, PointsInsufficient, SelfApproval
 from app.rewards.models import PointsAdjustment
 from app.rewards.programme_models import AdjustmentBatch
 from app.rewards.queries.adjustments import get_adjustment
-from app.rewards.queries.balance import get_balance, get_spendable
+from app.rewards.queries.balance import get_balance, get_takeable
 from app.rewards.rules import Rules
 from app.rewards.service.grants import credit, debit
 from app.rewards.service.reversals import reverse
@@ -109,10 +109,10 @@ def refuse_self(actor: Actor, *people: uuid.UUID) -> None:
 
 
 def refuse_below_zero(wish: Wish) -> None:
-    """Raises BelowZero when the customer could not spend now what `wish` takes. An undo may take from a debt that
+    """Raises BelowZero when the customer has not what `wish` takes. An undo may take from a debt that
     was paid, so only booking it can tell."""
     if wish.points < 0 and wish.reversal_of is None:
-        available = get_spendable(wish.customer_id)
+        available = get_takeable(wish.customer_id)
         if available + wish.points < 0:
             raise _below_zero(available)
 

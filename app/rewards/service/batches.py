@@ -25,7 +25,7 @@ from app.rewards.models import PointsAdjustment
 from app.rewards.policies import APPROVAL_DAYS, check_note, within_limit
 from app.rewards.programme_models import AdjustmentBatch
 from app.rewards.queries.adjustments import Batch, get_batch
-from app.rewards.queries.batches import find_customers, list_batch_rows, list_pending_twins, spendable_of
+from app.rewards.queries.batches import find_customers, list_batch_rows, list_pending_twins, takeable_of
 from app.rewards.rules import Rules
 from app.rewards.service.accounts import lock_account
 from app.rewards.service.adjusting import Wish, apply_points, lock_given_today, record, refuse_self, require
@@ -34,7 +34,7 @@ from app.rewards.states import BATCH
 
 @dataclass(frozen=True, slots=True)
 class PreviewRow:
-    """A row of the file with the customer's spendable points before and after it."""
+    """A row of the file with the customer's unexpired points before and after it."""
 
     row: FileRow
     customer_id: uuid.UUID | None
@@ -63,7 +63,7 @@ def dry_run(*, content: bytes, rules: Rules, actor: Actor) -> Preview:
     assert actor.id is not None
     rows = batch_file.read(content, now=clock.now(), rules=rules.adjustments)
     people = find_customers([row.customer for row in rows])
-    balances = spendable_of(people.values())
+    balances = takeable_of(people.values())
     twins = list_pending_twins(people.values())
     seen = Counter(people.get(row.customer) for row in rows)
     shown = []

@@ -9,7 +9,7 @@ from app.kernel import clock, ids
 from app.kernel.actor import Actor
 from app.rewards.errors import PointsInsufficient
 from app.rewards.rules import choose_lots
-from app.rewards.service.accounts import list_spendable_lots, lock_account
+from app.rewards.service.accounts import list_takeable_lots, lock_account
 from app.rewards.service.posting import Leg, NewLot, Posting, post
 
 
@@ -51,12 +51,13 @@ def debit(
     description: str,
     actor: Actor,
 ) -> uuid.UUID:
-    """Take `points` (> 0) from available, soonest-expiring first; held points are out of reach.
+    """Take `points` (> 0) from available, soonest-expiring first, points in a cool-off included; held points are out of
+    reach.
 
     The transaction's id. Raises PointsInsufficient, AlreadyPosted.
     """
     lock_account(customer_id=customer_id)
-    lots = list_spendable_lots(customer_id=customer_id, now=clock.now())
+    lots = list_takeable_lots(customer_id=customer_id, now=clock.now())
     plan = choose_lots(points, lots)
     if plan is None:
         available = sum(lot.available for lot in lots)

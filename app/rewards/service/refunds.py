@@ -19,7 +19,7 @@ from app.kernel.database import session
 from app.kernel.errors import Conflict
 from app.rewards.models import PointsAccount, PointsEarning, PointsLot
 from app.rewards.rules import LotView, Rules, choose_lots
-from app.rewards.service.accounts import list_spendable_lots, lock_account
+from app.rewards.service.accounts import list_takeable_lots, lock_account
 from app.rewards.service.earning import ORDER, lock_earning
 from app.rewards.service.posting import Leg, NewLot, Posting, post
 
@@ -161,7 +161,7 @@ def _legs_back(
 def _from_available(
     customer_id: uuid.UUID, own_lot: uuid.UUID | None, points: int
 ) -> tuple[TakenBack, list[Leg]]:
-    lots = list_spendable_lots(customer_id=customer_id, now=clock.now())
+    lots = list_takeable_lots(customer_id=customer_id, now=clock.now())
     lots.sort(key=lambda lot: lot.id != own_lot)  # stable: the rest stays soonest expiry first
     found = min(points, sum(lot.available for lot in lots))
     legs: list[Leg] = []

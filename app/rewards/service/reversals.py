@@ -14,7 +14,7 @@ from app.kernel.database import session
 from app.rewards.errors import PointsInsufficient
 from app.rewards.models import PointsEntry, PointsLot
 from app.rewards.rules import Rules, choose_lots
-from app.rewards.service.accounts import list_spendable_lots, lock_account
+from app.rewards.service.accounts import list_takeable_lots, lock_account
 from app.rewards.service.posting import Leg, Posting, post
 
 
@@ -53,7 +53,7 @@ def reverse(
 def _taken_from_what_is_left(customer_id: uuid.UUID, inverse: Sequence[Leg]) -> list[Leg]:
     own = {leg.lot_id for leg in inverse if leg.lot_id is not None}
     points = -sum(leg.amount for leg in inverse if leg.account == "available")
-    lots = list_spendable_lots(customer_id=customer_id, now=clock.now())
+    lots = list_takeable_lots(customer_id=customer_id, now=clock.now())
     plan = choose_lots(points, sorted(lots, key=lambda lot: lot.id not in own))
     if plan is None:
         available = sum(lot.available for lot in lots)
