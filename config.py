@@ -126,6 +126,7 @@ def _payments(env: Any) -> dict[str, Any]:
         "GATEWAY_BREAKER_FAILURES": _integer(env, "GATEWAY_BREAKER_FAILURES", 10),
         "GATEWAY_BREAKER_SECONDS": _number(env, "GATEWAY_BREAKER_SECONDS", 10.0),
         "CARD_MINIMUM": _integer(env, "CARD_MINIMUM", 400),
+        "PAY_AGAIN_DAYS": _integer(env, "PAY_AGAIN_DAYS", 7),
     }
     if gateway == "sandbox":
         settings |= {

@@ -33,6 +33,12 @@ class OrderNotPayable(Conflict):
     code = "ORDER_NOT_PAYABLE"
 
 
+class OrderTooOld(Conflict):
+    """Placed too long ago to be paid again at its prices and by its rules: its items can be ordered anew."""
+
+    code = "ORDER_TOO_OLD"
+
+
 class CardsUnavailable(Unavailable):
     """The card gateway does not answer; nothing was ordered, held or charged. What points pay goes on."""
 

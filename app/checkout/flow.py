@@ -12,14 +12,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from app.checkout import queries, quote
 from app.checkout import settle as settling
-from app.checkout.errors import CardsUnavailable, OrderNotPayable, QuoteExpired, QuoteStale
+from app.checkout.errors import CardsUnavailable, OrderNotPayable, OrderTooOld, QuoteExpired, QuoteStale
 from app.checkout.reserve import reserve
-from app.checkout.rules import Quote, Terms
+from app.checkout.rules import Terms
 from app.checkout.settle import Settled
 from app.idempotency import service as idempotency
 from app.idempotency.service import Claim, Replay
@@ -107,15 +108,16 @@ def pay_again(
     number: str,
     method: PaymentMethod | None,
     gateway: Gateway,
+    payable_for: timedelta,
     present: Present,
     actor: Actor,
 ) -> Answer:
     """Try another card on an order whose payment failed; points and stock are taken again first.
 
-    Raises OrderNotFound, OrderNotPayable, CardsUnavailable, PointsInsufficient, StockInsufficient and the claim's
-    own refusals.
+    Raises OrderNotFound, OrderNotPayable, OrderTooOld (`payable_for` after it was placed), CardsUnavailable,
+    PointsInsufficient, StockInsufficient and the claim's own refusals.
     """
-    begun = run_atomically(partial(_begin_again, request, number, method, gateway, actor))
+    begun = run_atomically(partial(_begin_again, request, number, method, gateway, payable_for, actor))
     return _finish(begun, gateway=gateway, present=present, actor=actor)
 
 
@@ -160,11 +162,17 @@ def _begin_placing(
         crashpoint("checkout.before_reserve_commit")
         return answer
     crashpoint("checkout.before_reserve_commit")
-    return _Begun(claim, number, _charge_request(reserved.payment_id, agreed, number, method))
+    charge = ChargeRequest(reserved.payment_id, agreed.card_due, agreed.currency, number, method)
+    return _Begun(claim, number, charge)
 
 
 def _begin_again(
-    request: Request, number: str, method: PaymentMethod | None, gateway: Gateway, actor: Actor
+    request: Request,
+    number: str,
+    method: PaymentMethod | None,
+    gateway: Gateway,
+    payable_for: timedelta,
+    actor: Actor,
 ) -> _Begun | Answer:
     claim = take_claim(request, number)
     if isinstance(claim, Answer):
@@ -174,6 +182,10 @@ def _begin_again(
     order = lock_order(number=number, customer_id=request.customer_id)
     if order.status != "payment_failed":
         raise OrderNotPayable(f"This order is {order.status.replace('_', ' ')}; it cannot be paid now.")
+    if clock.now() - order.placed_at > payable_for:
+        raise OrderTooOld(
+            f"This order is more than {payable_for.days} days old. Please order its items anew."
+        )
     kind = _check_method(method, order.card_due)
     _check_open(gateway)
     payment_id = ids.uuid7()
@@ -275,12 +287,6 @@ def _check_open(gateway: Gateway) -> None:
     if seconds:
         message = "Card payments do not work at the moment. Nothing was ordered or charged."
         raise CardsUnavailable(message, retry_after=seconds)
-
-
-def _charge_request(
-    payment_id: uuid.UUID, agreed: Quote, number: str, method: PaymentMethod
-) -> ChargeRequest:
-    return ChargeRequest(payment_id, agreed.card_due, agreed.currency, number, method)
 
 
 def _with_fresh_quote(error: Conflict, customer_id: uuid.UUID, quote_id: uuid.UUID, terms: Terms) -> Conflict:

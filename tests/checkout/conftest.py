@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
@@ -26,6 +27,7 @@ from tests.factories.people import actor_of, make_customer
 from tests.factories.shop import TERMS, fill_cart, make_address, make_variant
 from tests.sandbox.peers import KEY, SECRET, Gateway
 
+PAYABLE_FOR = timedelta(days=7)
 TIMEOUTS = Timeouts(connect=0.5, read=0.5, total=1.5)
 
 
@@ -106,6 +108,7 @@ class Shopper:
             number=number,
             method=PaymentMethod("token", token),
             gateway=self.gateway,
+            payable_for=PAYABLE_FOR,
             present=present,
             actor=actor_of(self.id),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from tests.simulation.people import Person
 if TYPE_CHECKING:
     from tests.simulation.history import History
 
+PAYABLE_FOR = timedelta(days=7)
 TOKENS = {
     "pm_card_visa": 30,
     "pm_card_chargeDeclined": 10,
@@ -101,6 +103,7 @@ def pay_again(history: History) -> None:
         number=number,
         method=PaymentMethod("token", token),
         gateway=history.world.gateway,
+        payable_for=PAYABLE_FOR,
         present=present,
         actor=person.actor,
     )
@@ -189,6 +192,7 @@ def _pay_as(history: History, number: str, person: Person) -> None:
         number=number,
         method=PaymentMethod("token", "pm_card_visa"),
         gateway=history.world.gateway,
+        payable_for=PAYABLE_FOR,
         present=present,
         actor=person.actor,
     )

@@ -23,7 +23,7 @@ ENDPOINTS = {
     "miles statement statement_csv statement_as_pdf movement/<tx_id> transfers transfer_cancel/<transfer_id> "
     "transfer_confirm/<token> transfer_confirmed/<token> "
     "addresses address_new address_edit/<address_id> address_delete/<address_id> profile",
-    "checkout": "start address pay result/<number> status/<number> retry/<number>",
+    "checkout": "start address pay result/<number> status/<number> retry/<number> again/<number>",
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from app.checkout import flow
+from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import end_reading
 from app.payments import queries as payments
@@ -131,6 +132,22 @@ def test_a_declined_card_gives_everything_back_and_another_card_pays(
     assert page.heading == PAID
     assert "This order is paid; it cannot be paid now." in page.text
     assert shopper.everything() == before
+
+
+def test_an_old_order_goes_back_into_the_cart_at_todays_prices(buyer: Make) -> None:
+    shopper = buyer(points=5_000)
+    shopper.to_pay()
+    form = shopper.press("Pay HK$130.00", card="pm_card_chargeDeclined")
+    with clock.travel(days=8):
+        before = shopper.everything()
+        page = shopper.press("Pay HK$130.00", page=form, card="pm_card_visa")
+        assert page.heading == FAILED
+        assert "This order is more than 7 days old. Please order its items anew." in page.text
+        assert "Try another card" not in page.text
+        assert shopper.everything() == before
+        for _ in range(2):
+            assert shopper.press("Put the items into the cart again", page=page).path == "/cart"
+    assert shopper.everything() == before | {"cart": 1}
 
 
 def test_a_retry_without_a_card_is_refused_on_the_same_page(buyer: Make) -> None:

@@ -16,7 +16,7 @@ from app.blueprints.api_v1.idempotent import IdempotentRequest
 from app.blueprints.api_v1.order_shapes import NextAction, Order, Placed, QuoteOut
 from app.blueprints.common import envelope
 from app.blueprints.common.actors import actor_from_request
-from app.blueprints.common.checkout import gateway, terms
+from app.blueprints.common.checkout import gateway, payable_for, terms
 from app.blueprints.common.request_ids import request_id
 from app.checkout import cancel, flow, quote
 from app.checkout.rules import SHIPPING_METHODS, Quote
@@ -155,7 +155,7 @@ def place_order(body: OrderBody, key: IdempotentRequest) -> Answer:
     auth="customer",
     idempotent=True,
     limit="checkout",
-    errors=[*ERRORS, "ORDER_NOT_PAYABLE"],
+    errors=[*ERRORS, "ORDER_NOT_PAYABLE", "ORDER_TOO_OLD"],
 )
 def pay_again(number: str, body: RetryBody, key: IdempotentRequest) -> Answer:
     return _answered(
@@ -164,6 +164,7 @@ def pay_again(number: str, body: RetryBody, key: IdempotentRequest) -> Answer:
             number=number,
             method=_method(body.payment),
             gateway=gateway(),
+            payable_for=payable_for(),
             present=present,
             actor=actor_from_request(),
         )

@@ -55,6 +55,9 @@ CATALOGUE: dict[str, Explained] = {
     "STOCK_INSUFFICIENT": Explained(409, "Fewer can be sold than asked for; see `available`.", "With fewer."),
     "ORDER_NOT_CANCELLABLE": Explained(409, "The order has gone too far to cancel.", _NO),
     "ORDER_NOT_PAYABLE": Explained(409, "The order does not wait for another card.", _NO),
+    "ORDER_TOO_OLD": Explained(
+        409, "The order was placed too long ago to be paid again at its prices.", "By ordering anew."
+    ),
     "ORDER_NOT_REFUNDABLE": Explained(409, "Nothing of the order was paid yet, or it is being decided.", _NO),
     "PAYMENT_IN_PROGRESS": Explained(
         409, "A payment of this order is still being decided.", "After it is decided."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.blueprints.checkout import delivery, pay, result  # noqa: F401 (they add routes)
+from app.blueprints.checkout import again, delivery, pay, result  # noqa: F401 (they add routes)
 from app.blueprints.checkout.blueprint import bp
 
 

@@ -17,7 +17,7 @@ from app.blueprints.checkout.pay import new_key, posted_key
 from app.blueprints.checkout.quoting import PageError
 from app.blueprints.common import limits
 from app.blueprints.common.actors import actor_from_request
-from app.blueprints.common.checkout import gateway
+from app.blueprints.common.checkout import gateway, payable_for
 from app.checkout import flow
 from app.checkout.errors import CardsUnavailable
 from app.gateways.asking import ask_payment
@@ -78,7 +78,7 @@ def retry(number: str) -> Answer:
     except Conflict as error:
         if error.code == "IDEMPOTENCY_IN_FLIGHT":
             return redirect(url_for("checkout.result", number=number), 303)
-        if error.code == "ORDER_NOT_PAYABLE":
+        if error.code in {"ORDER_NOT_PAYABLE", "ORDER_TOO_OLD"}:
             flash(error.message)
             return redirect(url_for("checkout.result", number=number), 303)
         return _refused(number, PageError("card", f"{error.message} Nothing was charged."), 409)
@@ -96,6 +96,7 @@ def _pay_again(number: str) -> flow.Answer:
         number=number,
         method=cards.method_of(cards.posted(), return_path=back),
         gateway=gateway(),
+        payable_for=payable_for(),
         present=outcome.present,
         actor=actor_from_request(),
     )
@@ -138,6 +139,7 @@ def _context(
         "hold_expires_at": _hold_expiry(order) if pending and order.points else None,
         "poll": pending and clock.now() - order.updated_at < FOLLOWED_FOR,
         "earn_confirmed_on": confirmed,
+        "too_old": clock.now() - order.placed_at > payable_for(),
         "sandbox_cards": cards.demo_cards(),
         "card_choice": cards.offered(cards.posted()),
         "idempotency_key": key or new_key(),

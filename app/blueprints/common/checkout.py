@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import cast
 
 from flask import current_app
@@ -15,6 +16,11 @@ def terms() -> Terms:
     return Terms(
         currency=config["CURRENCY"], card_minimum=config["CARD_MINIMUM"], countries=tuple(config["COUNTRIES"])
     )
+
+
+def payable_for() -> timedelta:
+    """How long after it was placed an order whose payment failed can be paid again."""
+    return timedelta(days=current_app.config["PAY_AGAIN_DAYS"])
 
 
 def gateway() -> Gateway:

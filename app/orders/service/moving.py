@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -31,6 +32,7 @@ class LockedOrder:
     number: str
     customer_id: uuid.UUID
     status: str
+    placed_at: datetime
     currency: str
     items_total: int
     total: int
