@@ -103,6 +103,21 @@ class TestTokens:
         assert answers[0] == answers[1]
         assert answers[0]["data"]["code"] == "CREDENTIALS_INVALID"
 
+    def test_without_a_second_factor_its_code_does_not_matter(
+        self, client: FlaskClient, caller: Caller
+    ) -> None:
+        """Apps that always send the field work before and after accounts can have a second factor."""
+        body = {"email": caller.email, "password": PASSWORD}
+        assert client.post("/api/v1/auth/tokens", json={**body, "totp": "123456"}).status_code == 201
+        wrong = client.post("/api/v1/auth/tokens", json={**body, "password": "x" * 12, "totp": "123456"})
+        assert (wrong.status_code, wrong.json["data"]["code"]) == (401, "CREDENTIALS_INVALID")
+        for totp in ("12345", "1234567", "abcdef", 123456):
+            refused = client.post("/api/v1/auth/tokens", json={**body, "totp": totp})
+            assert refused.status_code == 422, totp
+            assert [error["field"] for error in refused.json["data"]["errors"]] == ["totp"]
+        schemas = client.get("/api/v1/openapi.json").json["components"]["schemas"]
+        assert "nothing is compared" in str(schemas["SignInBody"]["properties"]["totp"])
+
     def test_expired(self, caller: Caller) -> None:
         with clock.travel(minutes=16):
             answer = caller.call("GET", "/me")

@@ -24,6 +24,11 @@ bp = Blueprint("auth", __name__, url_prefix="/auth")
 Email = Annotated[str, Meta(min_length=3, max_length=254, examples=["mei@example.com"])]
 Password = Annotated[str, Meta(min_length=1, max_length=1024, examples=["four quiet harbour lamps"])]
 
+TOTP = (
+    "The code of the second factor, for accounts that have one. No account can set one up yet: apps may send the "
+    "field, and as long as the account has no second factor nothing is compared with it."
+)
+
 
 class RegisterBody(Struct, kw_only=True, forbid_unknown_fields=True):
     email: Email
@@ -34,7 +39,7 @@ class RegisterBody(Struct, kw_only=True, forbid_unknown_fields=True):
 class SignInBody(Struct, kw_only=True, forbid_unknown_fields=True):
     email: Email
     password: Password
-    totp: Annotated[str, Meta(pattern="^[0-9]{6}$")] | None = None
+    totp: Annotated[str, Meta(pattern="^[0-9]{6}$", description=TOTP)] | None = None
 
 
 class RefreshBody(Struct, kw_only=True, forbid_unknown_fields=True):

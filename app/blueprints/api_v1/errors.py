@@ -30,7 +30,9 @@ CATALOGUE: dict[str, Explained] = {
     "TOKEN_INVALID": Explained(401, "No access token, or one that does not count any more.", _SIGN_IN),
     "TOKEN_EXPIRED": Explained(401, "The access token is older than its 15 minutes.", _REFRESH),
     "CREDENTIALS_INVALID": Explained(401, "The address or the password is wrong.", _FIX),
-    "TOTP_REQUIRED": Explained(401, "The account has a second factor; send `totp`.", "With `totp`."),
+    "TOTP_REQUIRED": Explained(
+        401, "The account has a second factor; send `totp`. None can be set up yet.", "With `totp`."
+    ),
     "CARD_DECLINED": Explained(
         402, "The card was declined; points and stock are given back.", "With another card."
     ),
