@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import is_currency as _is_code
 
 MAX_AMOUNT = 2**53 - 1  # what a JSON client can hold exactly (RFC 8259, section 6)
 
@@ -50,6 +51,11 @@ def display_amount(amount: int, currency: str, locale: str = "en") -> str:
     """Minor units as people write them in `locale`."""
     exponent = int(get_currency_precision(currency))
     return format_currency(Decimal(amount).scaleb(-exponent), currency, locale=locale)
+
+
+def is_currency(code: str) -> bool:
+    """Whether ISO 4217 lists it as money; `XXX` and `XTS` are codes for none and for tests."""
+    return _is_code(code) and code not in {"XXX", "XTS"}
 
 
 def parse_amount(text: str, currency: str) -> int:

@@ -9,6 +9,7 @@ import msgspec
 
 from app.kernel.errors import RuleBroken, invalid
 from app.kernel.words import for_translation
+from app.rewards.ranges import Hours, Label, Minutes, Name, Natural, SomeDays, SomePoints
 
 MIN_NOTE = 5
 MAX_NOTE = 1_000
@@ -19,14 +20,14 @@ APPROVAL_DAYS = 7
 class MakerLimit(msgspec.Struct, frozen=True):
     """What one role may give or take alone: `each` time, and within any `day` of 24 hours."""
 
-    each: int
-    day: int
+    each: Natural
+    day: Natural
 
 
 class AdjustmentRules(msgspec.Struct, frozen=True, kw_only=True):
     """Reason codes with the words that customers read, and limits per role. A role that is not listed has none."""
 
-    reasons: Mapping[str, str] = msgspec.field(
+    reasons: Mapping[Name, Label] = msgspec.field(
         default_factory=lambda: {
             "goodwill": for_translation("Goodwill"),
             "correction": for_translation("Correction"),
@@ -48,19 +49,19 @@ class TransferRules(msgspec.Struct, frozen=True, kw_only=True):
     """Transfers between members: limits for what one member sends, and the cool-off of what is received."""
 
     enabled: bool = True
-    min_points: int = 500
-    per_day: int = 20_000
-    per_year: int = 100_000
-    confirm_within_minutes: int = 60
-    cool_off_hours: int = 24
+    min_points: SomePoints = 500
+    per_day: Natural = 20_000
+    per_year: Natural = 100_000
+    confirm_within_minutes: Minutes = 60
+    cool_off_hours: Hours = 24
 
 
 class ExpiryRules(msgspec.Struct, frozen=True, kw_only=True):
     """Reminders at these many days before. `activity_extends_days`: with activity in that many days before the
     expiry, a lot lives on until that many days after the activity; None: it does not."""
 
-    remind_days: tuple[int, ...] = (60, 30, 7)
-    activity_extends_days: int | None = None
+    remind_days: tuple[SomeDays, ...] = (60, 30, 7)
+    activity_extends_days: SomeDays | None = None
 
 
 def check_adjustment(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from flask import flash, make_response, redirect, request
+from flask import current_app, flash, make_response, redirect, request
 
 from app.blueprints.backoffice.access import StaffPage, action, page
 from app.blueprints.backoffice.acting import NOTHING_TRIED, Answer, Attempt, refused, typed
@@ -111,7 +111,7 @@ def read_draft(text: str) -> tuple[dict[str, Any], Rules]:
     if not isinstance(body, dict):
         raise invalid("draft", "NOT_JSON", "The rules are one JSON object.")
     try:
-        return body, check_draft(body)
+        return body, check_draft(body, currency=current_app.config["CURRENCY"])
     except RuleBroken as error:
         errors = [FieldError("draft", one.code, f"{one.field}: {one.message}") for one in error.errors]
         raise RuleBroken(error.message, code=error.code, errors=tuple(errors)) from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from flask import current_app
 
 from app.blueprints.ops.commands_rewards import group
 from app.checkout import replay
@@ -56,7 +57,7 @@ class Age(click.ParamType):
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of the tables.")
 def simulate_command(file: Path, since: datetime, as_json: bool) -> None:
     """Replay past orders through the draft in FILE and show the difference in points, cost and per tier."""
-    draft = _read_draft(file)
+    draft = _checked(_load(file))
     with transaction():
         orders = history.iterate_paid(since=since)
         result = replay.simulate(orders, draft=draft, versions=RulesByVersion())
@@ -87,6 +88,7 @@ def simulate_command(file: Path, since: datetime, as_json: bool) -> None:
 def publish_command(file: Path, start: datetime | None, reason: str) -> None:
     """Make FILE the next version of the rules. Versions are never edited: simulate first."""
     body = _load(file)
+    _checked(body)
     try:
         with transaction():
             version = rules_versions.publish(
@@ -127,16 +129,16 @@ def recompute_command(since: datetime) -> None:
 def _load(file: Path) -> dict[str, Any]:
     try:
         body = json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise click.ClickException(f"{file} is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise click.ClickException(f"{file} must hold one JSON object.")
     return body
 
 
-def _read_draft(file: Path) -> Rules:
+def _checked(body: dict[str, Any]) -> Rules:
     try:
-        return check_draft(_load(file))
+        return check_draft(body, currency=current_app.config["CURRENCY"])
     except ShopError as error:
         raise click.ClickException(error.message) from error
 

@@ -4,6 +4,7 @@ Points are valued at `minor_units_per_100_points`; values of points are rounded 
 points that pay for an amount are rounded up, so that the programme never gives more than it says.
 """
 
+from app.rewards.rules.draft import check_draft
 from app.rewards.rules.earning import (
     Bonus,
     Earned,
@@ -15,7 +16,7 @@ from app.rewards.rules.earning import (
     earned_by_card,
 )
 from app.rewards.rules.lots import LotView, choose_lots
-from app.rewards.rules.programme import Rules, check_draft, lot_expiry, points_earned, rules_from
+from app.rewards.rules.programme import Rules, lot_expiry, points_earned, rules_from
 from app.rewards.rules.scope import Scope
 from app.rewards.rules.spending import (
     Binding,
@@ -23,6 +24,7 @@ from app.rewards.rules.spending import (
     SpendRule,
     SpendRules,
     accept_points,
+    fewest_points,
     limits_for,
     payable_with_points,
     points_to_pay,
@@ -56,6 +58,7 @@ __all__ = [
     "choose_lots",
     "earn_for",
     "earned_by_card",
+    "fewest_points",
     "limits_for",
     "lot_expiry",
     "payable_with_points",

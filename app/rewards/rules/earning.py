@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import msgspec
 
 from app.kernel.money import divide_half_up, split
-from app.rewards.rules.scope import AtLeastWhole, Instant, Name, Natural, Scope
+from app.rewards.ranges import AtLeastWhole, Days, Label, Name, Natural, Points, Priority, Rate, SomeDays
+from app.rewards.rules.scope import Instant, Scope
 from app.rewards.rules.spending import SpendLine
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Window(Scope, frozen=True, kw_only=True):
     """When and for whom something counts: `starts_at` included, `ends_at` not; `tiers` none named: all."""
 
     name: Name
-    label: str = ""
+    label: Label = ""
     starts_at: Instant | None = None
     ends_at: Instant | None = None
     min_basket: Natural = 0
@@ -59,8 +60,8 @@ class EarnRule(Window, frozen=True, kw_only=True):
 
     kind: Literal["multiplier", "rate", "per_unit", "per_order"]
     percent: AtLeastWhole = 100
-    points: Natural = 0
-    priority: int = 0
+    points: Points = 0
+    priority: Priority = 0
     exclusive: bool = False
 
 
@@ -68,7 +69,7 @@ class Bonus(Window, frozen=True, kw_only=True):
     """A fixed number of points for something done once."""
 
     action: Literal["sign_up", "first_order", "review"]
-    points: Natural
+    points: Points
 
 
 class EarnRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,14 +79,14 @@ class EarnRules(msgspec.Struct, frozen=True, kw_only=True):
     Points live for `lot_days` from their confirmation; None: for ever. `excludes`: what earns nothing at all.
     """
 
-    points_per_100_minor_units: Natural = 1
+    points_per_100_minor_units: Rate = 1
     on_points_part: bool = False
     on_delivery: bool = True
     rounding: Rounding = "down"
     stacking: Literal["add", "best"] = "add"
-    return_window_days: Natural = 30
-    days_after_delivery: Natural | None = None
-    lot_days: Natural | None = 1095
+    return_window_days: Days = 30
+    days_after_delivery: Days | None = None
+    lot_days: SomeDays | None = 1095
     rules: tuple[EarnRule, ...] = ()
     excludes: tuple[Scope, ...] = ()
     bonuses: tuple[Bonus, ...] = ()

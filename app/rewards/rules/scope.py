@@ -1,4 +1,4 @@
-"""Which products a rule is about, and the number ranges that rules are made of."""
+"""Which products a rule is about."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ from typing import Annotated, Protocol
 
 import msgspec
 
-Natural = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
-Positive = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
-Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
-AtLeastWhole = Annotated[int, msgspec.Meta(ge=100, le=10_000)]
-Name = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import msgspec
 
 from app.kernel.errors import FieldError, RuleBroken
-from app.rewards.rules.scope import Goods, Name, Percent, Positive, Scope
+from app.rewards.ranges import Name, Percent, SomePoints
+from app.rewards.rules.scope import Goods, Scope
 
 if TYPE_CHECKING:
     from app.rewards.rules.programme import Rules
@@ -29,7 +30,7 @@ class SpendRules(msgspec.Struct, frozen=True, kw_only=True):
 
     limits: tuple[SpendRule, ...] = ()
     on_delivery: bool = True
-    max_points_per_day: Positive | None = None
+    max_points_per_day: SomePoints | None = None
 
 
 class SpendLine(Goods, Protocol):
@@ -88,6 +89,12 @@ def limits_for(
     if most < rules.min_points:
         most = 0
     return Limits(rules.min_points, most, rules.step, bound_by)
+
+
+def fewest_points(rules: Rules) -> int:
+    """The fewest points that can be used at once: `min_points` in whole steps, worth a minor unit at least."""
+    fewest = max(rules.min_points, points_to_pay(1, rules))
+    return -(-fewest // rules.step) * rules.step
 
 
 def value_of(points: int, rules: Rules) -> int:

@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from app.rewards.rules.scope import AtLeastWhole, Name, Natural, Positive
+from app.rewards.ranges import AtLeastWhole, Days, Name, Points, SomeDays, Word
 
 
 class Tier(msgspec.Struct, frozen=True, kw_only=True):
     """Reached with `points` earned within the window; earns `earn_percent` of the base (100: no more than it)."""
 
     code: Name
-    name: str
-    points: Natural
+    name: Word
+    points: Points
     earn_percent: AtLeastWhole = 100
 
 
@@ -27,8 +27,8 @@ class TierRules(msgspec.Struct, frozen=True, kw_only=True):
         Tier(code="silver", name="Silver", points=20_000, earn_percent=125),
         Tier(code="gold", name="Gold", points=60_000, earn_percent=150),
     )
-    window_days: Positive = 365
-    grace_days: Natural = 90
+    window_days: SomeDays = 365
+    grace_days: Days = 90
 
     def find(self, code: str) -> Tier:
         """The level called `code`; the lowest when these rules do not have it (any more)."""
