@@ -36,7 +36,7 @@ from app.rewards.service import adjustments, earning, expiry, holds, refunds, tr
 from app.rewards.service.seals import SEALS, seal
 from app.rewards.service.verify import LEDGER
 from tests.factories.people import actor_of, make_customer
-from tests.services.ledger_model import Booked, Lot, Member, Plan
+from tests.services.ledger_model import GRACE, Booked, Lot, Member, Plan
 
 RULES = Rules(
     adjustments=AdjustmentRules(limits={"admin": MakerLimit(each=1_000, day=10**12)}),
@@ -306,7 +306,9 @@ class Ledger(RuleBasedStateMachine):
             if fails:
                 return
             for lot, part in sender.spend(amount, self.now) or []:
-                recipient.lots.append(Lot(part, lot.expires, self.now + timedelta(hours=24)))
+                received = Lot(part, lot.expires, since := self.now + timedelta(hours=24))
+                received.live_at_least(since + GRACE)
+                recipient.lots.append(received)
         self.transfer[i] = None
 
     @rule()

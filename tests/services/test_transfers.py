@@ -89,6 +89,23 @@ def test_points_move_on_confirmation_keep_their_expiry_and_cool_off(owner: psyco
     assert transit == (0,)
 
 
+def test_what_arrives_can_be_spent_for_the_days_of_grace_at_least(owner: psycopg.Connection) -> None:
+    sender, recipient, now = make_customer(), make_customer(), clock.now()
+    for points, expiry in ((200, timedelta(hours=12)), (300, timedelta(days=14)), (400, timedelta(days=16))):
+        with transaction():
+            give_points(sender, points, expires_at=now + expiry)
+    with clock.frozen(now):
+        confirm(ask(sender, recipient, 900))
+    lots = owner.execute(
+        "SELECT granted, expires_at FROM points_lot WHERE customer_id = %s ORDER BY granted", (recipient,)
+    ).fetchall()
+    grace = now + timedelta(hours=24, days=RULES.release_grace_days)
+    assert lots == [(200, grace), (300, grace), (400, now + timedelta(days=16))]
+    with clock.frozen(grace - timedelta(seconds=1)):
+        assert queries.get_spendable(recipient) == 900
+    assert queries.get_balance(sender).available == 0
+
+
 def hold(customer_id: uuid.UUID, points: int) -> None:
     holds.hold(
         customer_id=customer_id,

@@ -150,6 +150,7 @@ def transfers(data: dict[str, str] | None = None, **changes: Any) -> Context:
         "limits": TransferRules(),
         "left_today": 18_500,
         "left_this_year": 98_500,
+        "grace_days": 14,
         "waiting": None,
         "transfers": [
             sent("cancelled"),

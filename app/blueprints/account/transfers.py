@@ -102,7 +102,8 @@ def _own(transfer_id: uuid.UUID) -> Transfer:
 
 
 def _page(form: TransferForm, errors: list[dict[str, str]] | None = None) -> str:
-    me, now, rules = current_user.person.id, clock.now(), queries.rules_in_force().transfers
+    me, now, in_force = current_user.person.id, clock.now(), queries.rules_in_force()
+    rules = in_force.transfers
     listed = list_transfers(me)
     live = [one for one in listed if one.state == WAITS and one.confirm_until > now]
     return render_template(
@@ -111,6 +112,7 @@ def _page(form: TransferForm, errors: list[dict[str, str]] | None = None) -> str
         me=me,
         available=queries.get_spendable(me),
         limits=rules,
+        grace_days=in_force.release_grace_days,
         left_today=max(0, rules.per_day - get_sent(me, since=now - timedelta(hours=24))),
         left_this_year=max(0, rules.per_year - get_sent(me, since=now - timedelta(days=365))),
         waiting=live[0] if live else None,

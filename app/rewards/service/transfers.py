@@ -1,7 +1,8 @@
 """Points from one member to another: asked for, confirmed by the link in the sender's mail, then moved at once.
 
-The sender's lots keep their expiry at the recipient, who may spend them after the rules' cool-off. Each side is a
-transaction of its own chain; `transit` is empty again when both are posted.
+The sender's lots keep their expiry at the recipient, who may spend them after the rules' cool-off, and then has at
+least the rules' days of grace for it: nothing is sent that nobody could ever spend. Each side is a transaction of its
+own chain; `transit` is empty again when both are posted.
 """
 
 from __future__ import annotations
@@ -99,7 +100,13 @@ def confirm(*, transfer_id: uuid.UUID, rules: Rules, actor: Actor) -> Transfer:
     for customer_id in sorted((transfer.sender_id, recipient.id)):
         lock_account(customer_id=customer_id)
     spendable_from = now + timedelta(hours=rules.transfers.cool_off_hours)
-    _move(transfer, recipient.id, spendable_from, actor)
+    _move(
+        transfer,
+        recipient.id,
+        spendable_from,
+        spendable_from + timedelta(days=rules.release_grace_days),
+        actor,
+    )
     _resolve(transfer.id, "done", spendable_from=spendable_from)
     _mail("mail.transfer_received", transfer.id, recipient.id, actor)
     done = get_transfer(transfer.id)
@@ -164,7 +171,9 @@ def _check_limits(sender_id: uuid.UUID, points: int, rules: TransferRules) -> No
     )
 
 
-def _move(transfer: Transfer, recipient_id: uuid.UUID, spendable_from: datetime, actor: Actor) -> None:
+def _move(
+    transfer: Transfer, recipient_id: uuid.UUID, spendable_from: datetime, lives_until: datetime, actor: Actor
+) -> None:
     lots = list_spendable_lots(customer_id=transfer.sender_id, now=clock.now())
     plan = choose_lots(transfer.points, lots)
     if plan is None:
@@ -173,7 +182,7 @@ def _move(transfer: Transfer, recipient_id: uuid.UUID, spendable_from: datetime,
     legs = [Leg("available", -part, lot_id) for lot_id, part in plan]
     legs += [Leg("transit", part, lot_id) for lot_id, part in plan]
     sent = Posting(transfer.sender_id, "transfer_out", key, "transfer", ref, "Sent to another member", legs)
-    expiries = {lot.id: lot.expires_at for lot in lots}
+    expiries = {lot.id: lot.expires_at and max(lot.expires_at, lives_until) for lot in lots}
     arriving = [
         NewLot(
             ids.uuid7(),
