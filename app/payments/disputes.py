@@ -10,6 +10,7 @@ from sqlalchemy import case, func, select
 
 from app.kernel import clock
 from app.kernel.database import session
+from app.kernel.errors import NotFound
 from app.payments.bookkeeping import DisputeSnapshot
 from app.payments.models import Dispute, Payment
 from app.payments.service import write_changes
@@ -89,6 +90,20 @@ def count_lost(payment_id: uuid.UUID) -> int:
         .where(Dispute.payment_id == payment_id, Dispute.state == "lost")
     )
     return int(session().scalar(statement) or 0)
+
+
+def get_dispute(gateway: str, gateway_ref: str) -> Dispute:
+    """Raises NotFound."""
+    found = session().get(Dispute, (gateway, gateway_ref), populate_existing=True)
+    if found is None:
+        raise NotFound("There is no such dispute.")
+    return found
+
+
+def list_disputes_of(payment_id: uuid.UUID) -> Sequence[Dispute]:
+    """Oldest first."""
+    statement = select(Dispute).where(Dispute.payment_id == payment_id)
+    return session().scalars(statement.order_by(Dispute.opened_at, Dispute.gateway_ref)).all()
 
 
 def list_disputes(*, state: str | None = "open", limit: int = 100) -> Sequence[Dispute]:

@@ -8,16 +8,23 @@ from datetime import datetime
 
 import structlog
 from prometheus_client import Counter
-from sqlalchemy import select, tuple_
+from sqlalchemy import case, select, tuple_
 
 from app.kernel.database import session
 from app.kernel.money import Money
 from app.kernel.pagination import Page, bad_cursor, decode_cursor, page_of
-from app.payments.errors import public_decline_code
+from app.payments.errors import DECLINE_CODES, public_decline_code
 from app.payments.models import Payment
 from app.payments.service import Applied
 
 FAILED = ("declined", "canceled", "unknown")
+REASON = case(
+    (Payment.state == "canceled", "PAYMENT_CANCELED"),
+    (Payment.state == "unknown", "PAYMENT_UNCLEAR"),
+    *((Payment.decline_code == theirs, ours) for theirs, ours in DECLINE_CODES.items()),
+    else_=public_decline_code(None),
+)
+"""`reason_of` of a row, for lists."""
 FAILURES = Counter("shop_payment_failures", "Payments that did not succeed", ["gateway", "reason"])
 log = structlog.get_logger("payments")
 

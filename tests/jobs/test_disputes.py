@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -94,6 +95,23 @@ def test_open_it_is_recorded_once_and_nothing_earned_is_confirmed(disputed: Disp
     assert disputed.earned() == ("pending", True)
     assert get_balance(disputed.shopper.id) == before
     assert get_order_view(disputed.number).status == "paid"
+
+
+def test_the_deadline_is_kept_and_may_move(disputed: Disputed) -> None:
+    disputed.settle()
+    row = session().get_one(Dispute, ("sandbox", disputed.ref))
+    assert row.due_at is not None
+    first = row.due_at
+    session().rollback()
+    truth = disputed.gateway.fetch_dispute(disputed.ref)
+    assert isinstance(truth, DisputeSnapshot)
+    assert timedelta(days=6) < first - clock.now() < timedelta(days=7)
+    session().rollback()
+    later = replace(truth, due_at=first + timedelta(days=3))
+    assert not settle_dispute(gateway="sandbox", truth=later, actor=ACTOR), "no news for the order"
+    session().rollback()
+    assert session().get_one(Dispute, ("sandbox", disputed.ref)).due_at == later.due_at
+    assert disputed.events() == ["disputed"]
 
 
 def test_won_the_earning_goes_on_and_the_issue_is_closed(disputed: Disputed) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import insert, select
 
 from app.catalogue.models import Product, Variant
+from app.checkout.disputes import settle_dispute
 from app.kernel import clock, ids
-from app.kernel.actor import Actor
+from app.kernel.actor import Actor, system
 from app.kernel.database import session, transaction
 from app.outbox.models import OutboxRow
+from app.payments.bookkeeping import DisputeSnapshot
 from app.payments.issues import record_issue
 from app.payments.models import Payment, WebhookEvent
 from app.rewards.queries import rules_in_force
@@ -77,8 +80,33 @@ def make_things(app: Flask) -> Things:
             row_id=_dead_job(),
             entry_id=latest_audit(app).id,
             event_id=_callback(),
-            ref=_issue(),
+            ref=_dispute(number, _issue()),
         )
+
+
+def _dispute(number: str, ref: str) -> str:
+    """Of the order's payment, with the reference that the issue has."""
+    bank_says(number, "open", ref=ref)
+    return ref
+
+
+def bank_says(number: str, status: Any, *, ref: str | None = None, due_in: timedelta | None = None) -> str:
+    """What the bank says about the order's payment; the dispute's reference."""
+    payment = session().scalars(select(Payment).where(Payment.reference == number)).one()
+    ref = ref or f"dp_{payment.id.hex}"
+    truth = DisputeSnapshot(
+        gateway_ref=ref,
+        payment_ref=str(payment.gateway_ref),
+        status=status,
+        amount=payment.captured,
+        currency=payment.currency,
+        reason="product_not_received",
+        due_at=clock.now() + due_in if due_in else None,
+    )
+    session().rollback()
+    settle_dispute(gateway=payment.gateway, truth=truth, actor=system("test"))
+    session().rollback()
+    return ref
 
 
 def waiting_adjustment(app: Flask, points: int = 6_000) -> tuple[uuid.UUID, uuid.UUID]:

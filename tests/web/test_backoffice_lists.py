@@ -168,6 +168,8 @@ class TestStatements:
             ("/admin/brands/", 3),
             ("/admin/adjustments/", 3),
             ("/admin/payments/", 3),
+            ("/admin/failed-payments/", 3),
+            ("/admin/disputes/", 3),
             ("/admin/audit/", 3),
             ("/admin/schedule/", 3),
         ],

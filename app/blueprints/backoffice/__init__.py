@@ -17,6 +17,8 @@ from app.blueprints.backoffice.adjustments import Adjustments
 from app.blueprints.backoffice.audit import AuditLog
 from app.blueprints.backoffice.customers import Customers
 from app.blueprints.backoffice.dashboard import Dashboard
+from app.blueprints.backoffice.disputes import Disputes
+from app.blueprints.backoffice.failures import Failures
 from app.blueprints.backoffice.files import AdjustmentFiles
 from app.blueprints.backoffice.jobs import DeadJobs, Schedule
 from app.blueprints.backoffice.liability import Liability
@@ -29,7 +31,7 @@ from app.blueprints.backoffice.taxonomy import Brands, Categories
 from app.catalogue.models import Brand, Category, Product
 from app.orders.models import Order
 from app.outbox.models import OutboxRow
-from app.payments.models import Payment, ReconciliationIssue, WebhookEvent
+from app.payments.models import Dispute, Payment, ReconciliationIssue, WebhookEvent
 from app.rewards.models import PointsAdjustment, RewardsRules
 from app.rewards.programme_models import AdjustmentBatch
 
@@ -53,6 +55,8 @@ def register(app: Flask) -> None:
         Simulator("New rules", endpoint="admin_simulator", url="rules-draft", category="Rewards"),
         Liability("Liability", endpoint="admin_liability", url="liability", category="Rewards"),
         Payments(Payment, endpoint="admin_payments", url="payments", category="Money"),
+        Failures(Payment, endpoint="admin_failures", url="failed-payments", category="Money"),
+        Disputes(Dispute, endpoint="admin_disputes", url="disputes", category="Money"),
         Differences(ReconciliationIssue, endpoint="admin_issues", url="reconciliation", category="Money"),
         Callbacks(WebhookEvent, endpoint="admin_webhooks", url="webhooks", category="Money"),
         DeadJobs(OutboxRow, endpoint="admin_jobs", url="dead-letters", category="System"),

@@ -19,14 +19,14 @@ NOTHING = "–"
 KINDS = {
     **dict.fromkeys(("paid", "packed", "shipped", "delivered", "captured", "applied", "succeeded"), "good"),
     **dict.fromkeys(
-        ("processed", "auto_fixed", "resolved", "done", "in_stock", "published", "active"), "good"
+        ("processed", "auto_fixed", "resolved", "done", "in_stock", "published", "active", "won"), "good"
     ),
     **dict.fromkeys(
         ("payment_pending", "needs_review", "awaiting_approval", "unknown", "submitting"), "warn"
     ),
     **dict.fromkeys(("requires_action", "authorized", "open", "low_stock", "running", "queued"), "warn"),
     **dict.fromkeys(("payment_failed", "declined", "rejected", "dead", "failed", "stuck", "late"), "bad"),
-    **dict.fromkeys(("sold_out", "deactivated"), "bad"),
+    **dict.fromkeys(("sold_out", "deactivated", "lost"), "bad"),
 }
 
 

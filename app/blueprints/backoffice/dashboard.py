@@ -23,6 +23,7 @@ WAITING = {
     ),
     "orders.needs_review": ("Orders to review", "orders.read", "admin_orders", "needs_review"),
     "issues": ("Open differences with the gateway", "payments.read", "admin_issues", "open"),
+    "disputes": ("Disputes to answer", "payments.read", "admin_disputes", "open"),
     "adjustments": (
         "Adjustments that wait for approval",
         "rewards.read",

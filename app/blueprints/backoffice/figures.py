@@ -13,7 +13,7 @@ from app.kernel.database import session
 from app.orders.models import Order
 from app.orders.states import ORDER
 from app.outbox.models import OutboxRow
-from app.payments.models import ReconciliationIssue, WebhookEvent
+from app.payments.models import Dispute, ReconciliationIssue, WebhookEvent
 from app.rewards.models import PointsAdjustment
 
 MOST = 10_000
@@ -29,6 +29,7 @@ def count_everything() -> dict[str, int]:
     conditions |= {
         "overdue": (Order, overdue),
         "issues": (ReconciliationIssue, ReconciliationIssue.state == "open"),
+        "disputes": (Dispute, Dispute.state == "open"),
         "adjustments": (PointsAdjustment, PointsAdjustment.state == "awaiting_approval"),
         "low_stock": (Variant, Variant.is_active & (Variant.availability == "low_stock")),
         "sold_out": (Variant, Variant.is_active & (Variant.availability == "sold_out")),

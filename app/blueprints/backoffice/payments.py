@@ -14,7 +14,7 @@ from app.blueprints.backoffice.filters import Choice, Rows, days
 from app.blueprints.backoffice.history import history_of
 from app.blueprints.backoffice.lists import Column, StaffList
 from app.blueprints.common.actors import actor_from_request
-from app.payments import issues, queries
+from app.payments import disputes, issues, queries
 from app.payments.models import Payment, ReconciliationIssue, WebhookEvent
 from app.payments.states import ISSUE, PAYMENT, WEBHOOK
 
@@ -68,6 +68,7 @@ class Payments(StaffList):
             payment=payment,
             refunds=queries.list_refunds_of(payment_id),
             callbacks=queries.list_webhooks_about(refs),
+            disputes=disputes.list_disputes_of(payment_id),
         )
 
 
