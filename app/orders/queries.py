@@ -35,6 +35,16 @@ class LineView:
     card: Money
     refunded_quantity: int
 
+    @property
+    def paid(self) -> Money:
+        """What points and card paid for the line together."""
+        return self.points_value + self.card
+
+    @property
+    def extras(self) -> Money:
+        """Its share of delivery and tax."""
+        return self.paid - self.total
+
 
 @dataclass(frozen=True, slots=True)
 class RefundView:

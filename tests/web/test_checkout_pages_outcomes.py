@@ -77,6 +77,7 @@ def test_a_second_tab_cannot_order_the_same_cart_again(buyer: Make) -> None:
     page = shopper.press("Pay HK$130.00", page=two)
     assert page.path == "/cart"
     assert "Your cart is empty, so nothing was ordered or charged." in page.text
+    assert '<a href="/account/orders">see your orders</a>' in page.html
     assert shopper.everything() == before
     assert shopper.go("/checkout/pay").path == "/cart"
 

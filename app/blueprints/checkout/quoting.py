@@ -8,6 +8,7 @@ from typing import Literal
 
 from flask import current_app, flash, redirect, url_for
 from flask_login import current_user
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from app.blueprints.checkout import choices
@@ -73,9 +74,11 @@ def for_typed(delivery: Delivery, text: str) -> Quoted:
 def elsewhere(error: ShopError) -> Response | None:
     """Where the shopper can put right what keeps the cart from being quoted; None if it is not that."""
     if isinstance(error, CartEmpty):
-        flash(
-            "Your cart is empty, so nothing was ordered or charged. If you have just ordered, see your orders."
+        words = Markup(
+            "Your cart is empty, so nothing was ordered or charged. "
+            'If you have just ordered, <a href="{}">see your orders</a>.'
         )
+        flash(words.format(url_for("account.orders")))
         return redirect(url_for("shop.cart"), 303)
     if isinstance(error, StockInsufficient):
         flash(f"{error.message} Nothing was charged.", "warning")
