@@ -111,11 +111,11 @@ def _instant(text: str) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        if len(text) <= 10:
+            return datetime.combine(at.date() + timedelta(days=1), time(), UTC)
+        return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"the expiry is a date such as 2027-12-31, not {text[:30]!r}") from None
-    if len(text) <= 10:
-        return datetime.combine(at.date() + timedelta(days=1), time(), UTC)
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _safe(value: object) -> object:

@@ -95,6 +95,7 @@ class PointsLot(Base):
             name="amounts",
         ),
         CheckConstraint("granted = available + held + spent + expired + taken", name="adds_up"),
+        CheckConstraint("expires_at >= '2000-01-01Z' AND expires_at < '3000-01-01Z'", name="expiry"),
         Index(
             "ix_points_lot_spendable",
             "customer_id",
@@ -255,6 +256,9 @@ class PointsAdjustment(Base):
     __tablename__ = "points_adjustment"
     __table_args__ = (
         CheckConstraint("points <> 0", name="points"),
+        CheckConstraint(
+            "points_expire_at >= '2000-01-01Z' AND points_expire_at < '3000-01-01Z'", name="expiry"
+        ),
         CheckConstraint("state IN ('awaiting_approval','applied','rejected','expired')", name="state"),
         CheckConstraint("decided_by IS DISTINCT FROM requested_by OR auto_approved", name="two_people"),
         Index("ix_points_adjustment_state", "state", "created_at"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -15,6 +15,7 @@ MIN_NOTE = 5
 MAX_NOTE = 1_000
 MAX_ADJUSTMENT = 10_000_000
 APPROVAL_DAYS = 7
+LAST_EXPIRY = datetime(2101, 1, 1, tzinfo=UTC)
 
 
 class MakerLimit(msgspec.Struct, frozen=True):
@@ -87,6 +88,8 @@ def check_adjustment(
         raise invalid("points_expire_at", "EXPIRY_INVALID", "Only points that are added can have an expiry.")
     if expire_at is not None and (expire_at.tzinfo is None or expire_at <= now):
         raise invalid("points_expire_at", "EXPIRY_INVALID", "The expiry must be a time in the future.")
+    if expire_at is not None and expire_at > LAST_EXPIRY:
+        raise invalid("points_expire_at", "EXPIRY_INVALID", "The expiry must be before the year 2101.")
 
 
 def check_note(note: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -205,6 +205,8 @@ def test_a_result_below_zero_is_refused_and_held_points_are_out_of_reach(owner: 
         (10, {"note": " abc "}, "note"),
         (-10, {"points_expire_at": clock.now() + timedelta(days=1)}, "points_expire_at"),
         (10, {"points_expire_at": clock.now() - timedelta(days=1)}, "points_expire_at"),
+        (10, {"points_expire_at": datetime.fromisoformat("9999-12-31T23:59:59-12:00")}, "points_expire_at"),
+        (10, {"points_expire_at": datetime(2101, 1, 2, tzinfo=UTC)}, "points_expire_at"),
     ],
 )
 def test_bad_input_names_its_field(

@@ -82,6 +82,19 @@ def test_a_dry_run_shows_the_differences_and_changes_nothing(owner: psycopg.Conn
     assert "expiry is a date" in problems[6]
 
 
+@pytest.mark.parametrize(
+    "expires", ["9999-12-31", "9999-12-31T23:59:59-12:00", "2101-01-02", "0001-01-01T00:00:00+12:00"]
+)
+def test_an_expiry_that_nobody_could_read_again_is_no_row(owner: psycopg.Connection, expires: str) -> None:
+    customer_id, maker = make_customer(points=5), staff()
+    before = everything(owner)
+    with pytest.raises(RuleBroken) as refused:
+        submit(file(f"{customer_id},10,goodwill,Late parcel,{expires}"), maker)
+    assert refused.value.code == "BATCH_REFUSED"
+    assert "expiry" in refused.value.errors[0].message
+    assert everything(owner) == before
+
+
 def test_within_the_limit_the_whole_file_is_applied_at_once(owner: psycopg.Connection) -> None:
     people = [make_customer(points=100) for _ in range(3)]
     maker = staff()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -49,6 +50,20 @@ def test_an_order_holds_points_once() -> None:
     with transaction():
         hold(customer_id, order_id, 400)
     assert queries.get_balance(customer_id).held == 400
+
+
+@pytest.mark.parametrize("expires_at", ["10000-01-01 11:59:59Z", "infinity", "3000-01-01Z"])
+def test_no_lot_expires_in_years_that_cannot_be_read(owner: psycopg.Connection, expires_at: str) -> None:
+    customer_id = make_customer()
+    with transaction():
+        give_points(customer_id, 5, expires_at=datetime(2999, 12, 31, tzinfo=UTC))
+    with pytest.raises(psycopg.errors.CheckViolation, match="ck_points_lot_expiry"):
+        owner.execute(
+            "UPDATE points_lot SET expires_at = %s WHERE customer_id = %s", (expires_at, customer_id)
+        )
+    with pytest.raises(IntegrityError, match="ck_points_lot_expiry"), transaction():
+        give_points(customer_id, 5, expires_at=datetime(1999, 12, 31, tzinfo=UTC))
+    assert queries.get_balance(customer_id).available == 5
 
 
 def test_holds_at_once_share_the_lots_and_refuse_nobody(app: Flask) -> None:
