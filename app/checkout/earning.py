@@ -9,11 +9,14 @@ from app.kernel.actor import Actor
 from app.orders import history
 from app.orders.service.moving import LockedOrder
 from app.rewards.queries import rules_of_version
-from app.rewards.service import bonuses, earning
+from app.rewards.service import activity, bonuses, earning
 
 
 def earn_with(order: LockedOrder, *, actor: Actor) -> None:
-    """Book what the order was promised to earn, pending until its return window has passed."""
+    """Book what the order was promised to earn, pending until its return window has passed.
+
+    Points spent before or earned here make the customer's other points live on, where the rules say so.
+    """
     rules = rules_of_version(order.rules_version)
     confirms_at = clock.now() + timedelta(days=rules.earn.return_window_days)
     if order.earn_points:
@@ -27,6 +30,8 @@ def earn_with(order: LockedOrder, *, actor: Actor) -> None:
             breakdown={"card": order.card_due, "currency": order.currency, "parts": order.earn_breakdown},
             actor=actor,
         )
+    if order.points or order.earn_points:
+        activity.extend(customer_id=order.customer_id, rules=rules.expiry)
     if any(bonus.action == "first_order" for bonus in rules.earn.bonuses) and history.is_first(order.id):
         bonuses.give(
             customer_id=order.customer_id,

@@ -58,8 +58,8 @@ class TransferRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExpiryRules(msgspec.Struct, frozen=True, kw_only=True):
-    """Reminders at these many days before. `activity_extends_days`: with activity in that many days before the
-    expiry, a lot lives on until that many days after the activity; None: it does not."""
+    """Reminders at these many days before. `activity_extends_days`: who earns or spends has all
+    lots that have not expired live until that many days later at least; None: it extends nothing."""
 
     remind_days: tuple[SomeDays, ...] = (60, 30, 7)
     activity_extends_days: SomeDays | None = None
@@ -126,8 +126,8 @@ def _limit(code: str, message: str, limit: int) -> RuleBroken:
     return RuleBroken(message, code=code, errors=refused.errors, details={"limit": limit})
 
 
-def extended_expiry(expires_at: datetime, *, last_activity: datetime | None, rules: ExpiryRules) -> datetime:
-    """When a lot expires, activity considered; never earlier than `expires_at`."""
-    if rules.activity_extends_days is None or last_activity is None:
-        return expires_at
-    return max(expires_at, last_activity + timedelta(days=rules.activity_extends_days))
+def lives_until(activity: datetime, rules: ExpiryRules) -> datetime | None:
+    """Until when lots live at least after their owner's activity; None where it extends nothing."""
+    if rules.activity_extends_days is None:
+        return None
+    return activity + timedelta(days=rules.activity_extends_days)

@@ -23,12 +23,11 @@ BUDGET_SECONDS = 240.0  # one run; the next goes on where this one stopped
 
 def expire_points() -> str | None:
     """Batch by batch until nothing is due or the time is up."""
-    rules, actor, started = rules_in_force().expiry, system("rewards.expire"), time.monotonic()
+    actor, started = system("rewards.expire"), time.monotonic()
     lots = points = 0
     after: expiry.Place | None = expiry.start()
-    end_reading()
     while after is not None and time.monotonic() - started < BUDGET_SECONDS:
-        batch = run_atomically(partial(expiry.expire_batch, after=after, rules=rules, actor=actor))
+        batch = run_atomically(partial(expiry.expire_batch, after=after, actor=actor))
         lots, points, after = lots + batch.lots, points + batch.points, batch.after
     return f"{lots} lots with {points} points expired" if lots else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -22,11 +23,12 @@ from app.rewards.queries import (
     get_tier_status,
     rules_in_force,
 )
+from app.rewards.queries.months import list_all_expiring
 from app.rewards.service import bonuses, earning, tiers
 from jobs.handlers.earnings import confirm_due, reassess_tiers
 from tests.checkout.conftest import Shopper
 from tests.checkout.versions import BONUSES, SYSTEM, bought, earning_of, publish
-from tests.factories.people import actor_of, make_customer
+from tests.factories.people import actor_of, give_points, make_customer
 from tests.factories.shop import fill_cart, make_variant
 
 pytestmark = pytest.mark.usefixtures("app_context", "plain_rules")
@@ -107,6 +109,20 @@ def test_pending_points_can_wait_for_delivery(gateway: SandboxGateway) -> None:
     with clock.travel(days=20):
         confirm_due()
         assert get_balance(shopper.id).available == 130
+
+
+def test_an_order_makes_the_points_of_its_customer_live_on_when_it_is_paid(gateway: SandboxGateway) -> None:
+    publish({"expiry": {"activity_extends_days": 365}})
+    shopper = Shopper(gateway)
+    with transaction():
+        give_points(shopper.id, 5_000, expires_at=clock.now() + timedelta(days=30))
+    with clock.travel(days=20):
+        bought(shopper)
+        ((points, at),) = list_all_expiring(shopper.id)
+        assert (points, (at - clock.now()).days) == (5_000, 364)
+    with clock.travel(days=30, minutes=5):
+        fill_cart(shopper.id, {shopper.variant_id: 1})
+        assert shopper.quote(1_000).points == 1_000
 
 
 def test_an_order_earns_once_and_again_only_after_it_was_taken_back(gateway: SandboxGateway) -> None:

@@ -15,8 +15,9 @@ from app.kernel.actor import system
 from app.kernel.database import session, transaction
 from app.rewards import queries
 from app.rewards.policies import ExpiryRules
+from app.rewards.queries.months import list_all_expiring
 from app.rewards.rules import Rules
-from app.rewards.service import earning, expiry, holds
+from app.rewards.service import activity, expiry, holds
 from app.rewards.service.accounts import lock_account
 from tests.factories.people import give_points, make_customer
 
@@ -26,13 +27,13 @@ ACTOR = system("expiry")
 pytestmark = pytest.mark.usefixtures("app_context")
 
 
-def run(*, rules: ExpiryRules | None = None, limit: int = 2) -> tuple[int, int]:
+def run(*, limit: int = 2) -> tuple[int, int]:
     """(lots, points) expired by a whole run in small batches."""
     lots = points = 0
     after: expiry.Place | None = expiry.start()
     while after is not None:
         with transaction():
-            batch = expiry.expire_batch(after=after, rules=rules or ExpiryRules(), actor=ACTOR, limit=limit)
+            batch = expiry.expire_batch(after=after, actor=ACTOR, limit=limit)
         lots, points, after = lots + batch.lots, points + batch.points, batch.after
     return lots, points
 
@@ -116,7 +117,7 @@ def test_who_is_busy_is_left_out_and_nobody_waits(app: Flask) -> None:
     assert locked.wait(10)
     with clock.travel(days=2):
         with transaction():
-            batch = expiry.expire_batch(after=expiry.start(), rules=ExpiryRules(), actor=ACTOR)
+            batch = expiry.expire_batch(after=expiry.start(), actor=ACTOR)
         assert (batch.lots, batch.busy) == (1, 1)
         done.set()
         thread.join()
@@ -149,21 +150,32 @@ def test_two_runs_at_once_expire_each_lot_once(app: Flask, owner: psycopg.Connec
     assert row == (12, 120)
 
 
-def test_activity_extends_where_the_rules_say_so() -> None:
-    active, asleep = make_customer(), make_customer()
+def test_activity_extends_every_lot_that_has_not_expired_at_once() -> None:
+    active, asleep, order_id = make_customer(), make_customer(), ids.uuid7()
     for person in (active, asleep):
         give(person, 100, days=10)
-    with clock.travel(days=9), transaction():
-        earning.earn_pending(
-            customer_id=active, order_id=ids.uuid7(), order_number="MPC-1", points=5, confirms_at=clock.now(),
-            rules_version=1, breakdown={}, actor=ACTOR,
-        )  # fmt: skip
-    with clock.travel(days=11):
-        assert run(rules=ExpiryRules(activity_extends_days=30)) == (1, 100)
-        assert queries.get_balance(active).available == 100
-        assert queries.get_balance(asleep).available == 0
-    with clock.travel(days=40):
-        assert run(rules=ExpiryRules(activity_extends_days=30)) == (1, 100)
+        give(person, 40, days=2)
+    rules = ExpiryRules(activity_extends_days=30)
+    with transaction():
+        holds.hold(
+            customer_id=active, order_id=order_id, order_number="MPC-1", points=50, rules=RULES, actor=ACTOR
+        )
+        holds.capture(order_id=order_id, actor=ACTOR)
+    active_at = clock.now() + timedelta(days=9)
+    with clock.frozen(active_at), transaction():
+        lock_account(customer_id=active)
+        before = list_all_expiring(active)
+        activity.extend(customer_id=active, rules=ExpiryRules())
+        assert list_all_expiring(active) == before != []
+        activity.extend(customer_id=active, rules=rules)
+        assert list_all_expiring(active) == [(90, active_at + timedelta(days=30))]
+        activity.extend(customer_id=active, rules=ExpiryRules(activity_extends_days=1))
+        assert list_all_expiring(active) == [(90, active_at + timedelta(days=30))]
+    with clock.frozen(active_at + timedelta(days=2)):
+        assert (queries.get_spendable(active), queries.get_spendable(asleep)) == (90, 0)
+        assert run() == (2, 140), "of who did nothing"
+    with clock.frozen(active_at + timedelta(days=30)):
+        assert run() == (1, 90)
 
 
 def test_reminders_come_on_their_days_once(owner: psycopg.Connection) -> None:

@@ -30,7 +30,7 @@ from app.kernel.actor import system
 from app.kernel.database import session, transaction
 from app.kernel.errors import ShopError
 from app.rewards import queries
-from app.rewards.policies import AdjustmentRules, ExpiryRules, MakerLimit, TransferRules
+from app.rewards.policies import AdjustmentRules, MakerLimit, TransferRules
 from app.rewards.rules import Rules
 from app.rewards.service import adjustments, earning, expiry, holds, refunds, transfers
 from app.rewards.service.seals import SEALS, seal
@@ -316,7 +316,7 @@ class Ledger(RuleBasedStateMachine):
         def run() -> int:
             total, after = 0, expiry.start()
             while after is not None:
-                batch = expiry.expire_batch(after=after, rules=ExpiryRules(), actor=ACTOR, limit=3)
+                batch = expiry.expire_batch(after=after, actor=ACTOR, limit=3)
                 total, after = total + batch.points, batch.after
             return total
 

@@ -118,7 +118,7 @@ def test_liability_by_month_of_expiry_with_breakage() -> None:
     soon, later = JANUARY + timedelta(days=5), JANUARY + timedelta(days=40)
     give(customer_id, 300, clock.now(), clock.now() + timedelta(hours=1))
     with clock.travel(hours=2), transaction():
-        expiry.expire_batch(after=expiry.start(), rules=RULES.expiry, actor=ACTOR)
+        expiry.expire_batch(after=expiry.start(), actor=ACTOR)
     give(customer_id, 1_000, clock.now(), soon)
     spend(customer_id, 100, clock.now())
     give(customer_id, 500, clock.now(), later)

@@ -18,7 +18,6 @@ from app.checkout.verification import SHOP
 from app.kernel.actor import system
 from app.kernel.database import end_reading, transaction
 from app.rewards import certificate
-from app.rewards.queries import rules_in_force
 from app.rewards.service import expiry
 from app.rewards.service.proof import prove
 from app.rewards.service.seals import SEALS, seal
@@ -107,15 +106,13 @@ def check_command(file: TextIO) -> None:
 def expire_command(batch: int) -> None:
     """Expire every lot that is due, batch by batch; stop it whenever you like."""
     with transaction():
-        rules, due = rules_in_force(), expiry.count_due()
+        due = expiry.count_due()
     lots = points = busy = 0
     after: expiry.Place | None = expiry.start()
     with click.progressbar(length=due, label="Expiring", file=sys.stderr) as bar:
         while after is not None:
             with transaction():
-                done = expiry.expire_batch(
-                    after=after, rules=rules.expiry, actor=system("rewards.expire"), limit=batch
-                )
+                done = expiry.expire_batch(after=after, actor=system("rewards.expire"), limit=batch)
             lots, points, busy = lots + done.lots, points + done.points, busy + done.busy
             after = done.after
             bar.update(done.lots + done.busy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from app.kernel.money import MAX_AMOUNT
-from app.rewards.policies import extended_expiry
+from app.rewards.policies import lives_until
 from app.rewards.rules.earning import earn_for
 from app.rewards.rules.programme import Rules, lot_expiry
 from app.rewards.rules.spending import accept_points, limits_for, points_to_pay, value_of
@@ -74,7 +74,7 @@ def _dates(rules: Rules) -> Iterator[tuple[str, str]]:
     confirmed = LATE + timedelta(days=max(earn.return_window_days, earn.days_after_delivery or 0))
     expires = lot_expiry(confirmed, rules) or confirmed
     last = max(
-        extended_expiry(expires, last_activity=expires, rules=rules.expiry),
+        lives_until(expires, rules.expiry) or expires,
         expires + timedelta(days=rules.release_grace_days),
         expires + timedelta(hours=transfers.cool_off_hours, minutes=transfers.confirm_within_minutes),
         expires + timedelta(days=max(rules.expiry.remind_days, default=0)),

@@ -17,7 +17,7 @@ from app.rewards.errors import AlreadyPosted
 from app.rewards.models import PointsAccount
 from app.rewards.programme_models import PointsDryRun
 from app.rewards.rules import Bonus, EarnPart, Rules
-from app.rewards.service import earning
+from app.rewards.service import activity, earning
 from app.rewards.service.earning import Earning
 from app.rewards.service.tiers import reassess
 
@@ -65,6 +65,7 @@ def give(
             earning_id = earning.book(booking, actor=actor)
     except AlreadyPosted:
         return 0
+    activity.extend(customer_id=customer_id, rules=rules.expiry)
     if confirms_at is None:
         earning.confirm(earning_id=earning_id, rules=rules, actor=actor)
         reassess(customer_id=customer_id, rules=rules.tiers)

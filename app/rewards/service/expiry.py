@@ -21,7 +21,6 @@ from app.kernel.database import session
 from app.outbox import service as outbox
 from app.outbox.service import MAIL_QUEUE, Job
 from app.rewards.models import PointsLot
-from app.rewards.policies import ExpiryRules
 
 BATCH = 50  # some 20 ms a transaction: nobody waits longer than 100 ms for a lock, even when the disk is slow
 CATCH_UP_DAYS = 3  # a reminder that could not be sent on its day is sent up to so many days later
@@ -38,18 +37,6 @@ LOCK = text(
     """
     SELECT customer_id FROM points_account WHERE customer_id = ANY(:customers)
      ORDER BY customer_id FOR UPDATE SKIP LOCKED
-    """
-)
-# A lot lives on until so many days after the last time that its owner earned or spent.
-EXTEND = text(
-    """
-    UPDATE points_lot l SET expires_at = activity.until
-      FROM (SELECT c.customer_id, max(x.created_at) + make_interval(days => :days) AS until
-              FROM unnest(CAST(:customers AS uuid[])) AS c(customer_id)
-              JOIN points_tx x ON x.customer_id = c.customer_id AND x.kind IN ('earn', 'capture')
-             GROUP BY c.customer_id) AS activity
-     WHERE l.customer_id = activity.customer_id AND l.id = ANY(:lots) AND l.available > 0
-       AND l.expires_at < activity.until AND activity.until > :now
     """
 )
 EXPIRE = text(
@@ -92,7 +79,7 @@ def start() -> Place:
     return datetime.fromtimestamp(0, tz=clock.now().tzinfo), uuid.UUID(int=0)
 
 
-def expire_batch(*, after: Place, rules: ExpiryRules, actor: Actor, limit: int = BATCH) -> ExpiryBatch:
+def expire_batch(*, after: Place, actor: Actor, limit: int = BATCH) -> ExpiryBatch:
     """Expire up to `limit` due lots beyond `after`, soonest expiry first. One transaction a call."""
     now = clock.now()
     due = (
@@ -103,10 +90,6 @@ def expire_batch(*, after: Place, rules: ExpiryRules, actor: Actor, limit: int =
     customers = sorted({row.customer_id for row in due})
     locked = list(session().scalars(LOCK, {"customers": customers}))
     lots = [row.id for row in due]
-    if rules.activity_extends_days is not None:
-        session().execute(
-            EXTEND, {"customers": locked, "lots": lots, "now": now, "days": rules.activity_extends_days}
-        )
     parameters = {"customers": locked, "lots": lots, "now": now, "actor": actor.name}
     parameters["ids"] = [ids.uuid7() for _ in locked]
     count, points = session().execute(EXPIRE, parameters).one()
