@@ -41,7 +41,7 @@ ROUND = f"""
   SELECT tx.customer_id, %(round)s, tx.id, %(points)s, coalesce(p.available_after, 0) + %(points)s, 0, 0, 0,
          sha256(coalesce(p.hash, decode(repeat('00', 32), 'hex')) || convert_to(jsonb_build_array(
            tx.customer_id, %(round)s::bigint, tx.id, tx.kind, tx.idem_key, tx.ref_type, tx.ref_id, tx.actor,
-           (extract(epoch FROM tx.created_at) * 1000000)::bigint,
+           tx.description, tx.meta::text, (extract(epoch FROM tx.created_at) * 1000000)::bigint,
            jsonb_build_array(
              jsonb_build_array(1, 'adjusted', tx.customer_id, -%(points)s::bigint),
              jsonb_build_array(2, 'available', tx.customer_id, %(points)s::bigint)))::text, 'UTF8'))

@@ -1,7 +1,7 @@
 """A balance certificate: one customer's whole chain and its place under a seal, checked with no database.
 
-The links are the ones that the database makes (migration 0002, points_apply_entries): SHA-256 over the link
-before and the transaction as PostgreSQL prints it in a jsonb array.
+The links are the ones that the database makes (migrations 0002 and 0047, points_apply_entries): SHA-256 over the
+link before and the transaction as PostgreSQL prints it in a jsonb array, `meta` as text.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ def link(before: bytes, customer_id: str, transaction: Mapping[str, Any]) -> byt
         transaction["ref_type"],
         transaction["ref_id"],
         transaction["actor"],
+        transaction["description"],
+        transaction["meta"],
         transaction["created_at_us"],
         transaction["entries"],
     ]

@@ -118,10 +118,24 @@ class PointsSeal(Base):
 
 
 class PointsSealLeaf(Base):
-    """Where each account stood at the last seal: what a certificate's path to the root is made from."""
+    """Where each account stood at the last seal: what a certificate's path to the root is made from.
+
+    Written by the database alone (migration 0047, points_seal_heads).
+    """
 
     __tablename__ = "points_seal_leaf"
 
     customer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     version: Mapped[int]
+    head: Mapped[bytes]
+
+
+class PointsSealAuditLeaf(Base):
+    """Where the audit chain of each thing stood at the last seal; written as PointsSealLeaf is."""
+
+    __tablename__ = "points_seal_audit_leaf"
+
+    target_type: Mapped[str] = mapped_column(primary_key=True)
+    target_id: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
     head: Mapped[bytes]

@@ -1,7 +1,7 @@
 """Post one transaction to the ledger: the only way points move. One statement, one round trip.
 
 The database adds the entries to balances and lots, refuses what overdraws or does not balance, and chains the
-transaction to the customer's last one (migration 0002, points_apply_entries).
+transaction to the customer's last one (migrations 0002 and 0047, points_apply_entries).
 """
 
 from __future__ import annotations

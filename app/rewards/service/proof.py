@@ -17,8 +17,8 @@ from app.rewards.programme_models import PointsSeal, PointsSealLeaf
 
 CHAIN = text(
     """
-    SELECT c.seq, c.tx_id, x.kind, x.idem_key, x.ref_type, x.ref_id, x.actor,
-           (extract(epoch FROM x.created_at) * 1000000)::bigint AS created_at_us, c.hash,
+    SELECT c.seq, c.tx_id, x.kind, x.idem_key, x.ref_type, x.ref_id, x.actor, x.description,
+           x.meta::text AS meta, (extract(epoch FROM x.created_at) * 1000000)::bigint AS created_at_us, c.hash,
            (SELECT jsonb_agg(jsonb_build_array(e.line, e.account, e.lot_id, e.amount) ORDER BY e.line)
               FROM points_entry e WHERE e.tx_id = c.tx_id) AS entries
       FROM points_chain c JOIN points_tx x ON x.id = c.tx_id
@@ -54,6 +54,8 @@ def prove(*, customer_id: uuid.UUID) -> dict[str, Any]:
                 "ref_type": row.ref_type,
                 "ref_id": row.ref_id,
                 "actor": row.actor,
+                "description": row.description,
+                "meta": row.meta,
                 "created_at_us": row.created_at_us,
                 "entries": row.entries,
                 "hash": row.hash.hex(),

@@ -43,7 +43,8 @@ TRANSACTIONS = Probe(
             OR c.delta <> e.available + e.held),
          ('chain_hashes', c.hash <> sha256(coalesce(p.hash, decode(repeat('00', 32), 'hex')) || convert_to(
             jsonb_build_array(x.customer_id, c.seq, x.id, x.kind, x.idem_key, x.ref_type, x.ref_id, x.actor,
-              (extract(epoch FROM x.created_at) * 1000000)::bigint, e.entries)::text, 'UTF8')))
+              x.description, x.meta::text, (extract(epoch FROM x.created_at) * 1000000)::bigint,
+              e.entries)::text, 'UTF8')))
        ) AS flag(name, broken)
        WHERE flag.broken
     """,
