@@ -27,7 +27,7 @@ from app.kernel import clock, ids
 from app.kernel.database import session
 from app.kernel.errors import invalid
 from app.rewards.queries import get_spending_power, rules_in_force
-from app.rewards.rules import Limits, Rules
+from app.rewards.rules import Limits, Rules, usable_points
 
 
 def make(
@@ -60,8 +60,10 @@ def refresh(old: Quote, *, terms: Terms) -> Quote:
         terms=terms,
     )
     most = _computed(basis, "max")
-    points = min(old.points, most.points)
-    quote = _computed(basis, points if points >= basis.rules.min_points else 0)
+    points = usable_points(
+        old.points, limits=most.limits, total=most.total, card_minimum=terms.card_minimum, rules=basis.rules
+    )
+    quote = _computed(basis, points)
     _store(quote)
     return quote
 

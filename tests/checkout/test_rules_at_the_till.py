@@ -21,7 +21,6 @@ from app.gateways.sandbox import SandboxGateway
 from app.kernel import clock
 from app.kernel.database import session, transaction
 from app.kernel.errors import RuleBroken
-from app.orders import history
 from app.orders.models import Order
 from app.rewards.models import RewardsRules
 from app.rewards.queries import (
@@ -33,7 +32,7 @@ from app.rewards.queries import (
 )
 from app.rewards.rules import Rules, earned_by_card
 from tests.checkout.conftest import Shopper
-from tests.checkout.versions import bought, campaign, earning_of, publish
+from tests.checkout.versions import bought, campaign, earning_of, priced, publish
 from tests.factories.shop import fill_cart, make_variant
 
 pytestmark = pytest.mark.usefixtures("app_context", "plain_rules")
@@ -88,7 +87,7 @@ def test_a_campaign_is_promised_earned_explained_and_can_be_recomputed(gateway: 
     parts = [(part["rule"], part["label"], part["points"]) for part in earning_of(number).breakdown["parts"]]
     assert parts == [("base", "", 130), ("double", "Double week", 130)]
     publish({"minor_units_per_100_points": 500})
-    order = history.get_priced(number)
+    order = priced(number)
     assert order.rules_version == rules.version
     assert replay.differences(order, rules_of_version(order.rules_version)) == []
     assert replay.differences(order, rules_in_force()) != []
@@ -176,7 +175,7 @@ def test_simulating_shows_the_difference_and_touches_nothing(
         session().execute(update(Order).values(placed_at=clock.now() - timedelta(days=200)))
     shopper = Shopper(gateway, points=5_000)
     number = bought(shopper, 500)
-    before = (get_balance(shopper.id), rules_in_force().version, history.get_priced(number))
+    before = (get_balance(shopper.id), rules_in_force().version, priced(number))
     draft = {
         "minor_units_per_100_points": 2_000,
         "earn": {
@@ -209,7 +208,7 @@ def test_simulating_shows_the_difference_and_touches_nothing(
     assert told["by_tier"]["member"]["draft"]["earned"] == 60
     assert (told["by_rule"], told["dry_runs"]) == ({"base": 30, "double": 30}, {"trial": 23})
     assert (told["changed"], told["fewer_points_usable"]) == (1, 0)
-    assert (get_balance(shopper.id), rules_in_force().version, history.get_priced(number)) == before
+    assert (get_balance(shopper.id), rules_in_force().version, priced(number)) == before
     shown = app.test_cli_runner().invoke(args=["rewards", "simulate", str(file)])
     assert "HK$50.00" in shown.output
     wrong = tmp_path / "wrong.json"
@@ -245,6 +244,14 @@ def test_products_and_the_pay_page_say_what_the_rules_give(gateway: SandboxGatew
         rules=rules,
     )
     assert shown == 200
+
+
+def test_a_card_is_never_asked_for_less_than_it_takes(gateway: SandboxGateway) -> None:
+    publish({"step": 10, "min_points": 10})
+    shopper = Shopper(gateway, points=50_000)
+    agreed = shopper.quote(1_290)
+    assert (agreed.total, agreed.points, agreed.card_due) == (13_000, 1_260, 400)
+    assert shopper.place(agreed)["status"] == "paid"
 
 
 def test_the_cart_knows_what_points_may_not_pay(gateway: SandboxGateway) -> None:

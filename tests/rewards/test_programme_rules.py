@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from app.kernel.errors import RuleBroken
 from app.rewards.rules import (
     Rules,
     SpendRule,
     SpendRules,
     Standing,
     TierRules,
+    accept_points,
     assess,
     limits_for,
     payable_with_points,
     status_of,
+    usable_points,
 )
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -78,6 +81,47 @@ def test_the_one_rule_that_binds(change: dict[str, Any], most: int, bound_by: st
     basis = {"total": 100_000, "eligible": 100_000, "available": 50_000, "card_minimum": 0, "rules": Rules()}
     limits = limits_for(**{**basis, **change})
     assert (limits.max, limits.bound_by) == (most, bound_by)
+
+
+FINE = Rules(step=10, min_points=10)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "points"),
+    [(1_300, 1_300), (1_290, 1_260), (1_261, 1_260), (1_260, 1_260), (1_259, 1_250), ("max", 1_300), (0, 0)],
+)
+def test_the_card_is_left_nothing_or_what_it_can_pay(wanted: int | Literal["max"], points: int) -> None:
+    """An order of 130.00 and a card that takes 4.00 or more."""
+    terms: dict[str, Any] = {"total": 13_000, "card_minimum": 400, "rules": FINE}
+    limits = limits_for(eligible=13_000, available=50_000, **terms)
+    assert accept_points(wanted, limits=limits, available=50_000, **terms) == points
+
+
+def test_where_only_all_of_it_can_be_paid_with_points_that_is_said() -> None:
+    terms: dict[str, Any] = {"total": 5_300, "card_minimum": 400, "rules": Rules(step=10, min_points=500)}
+    limits = limits_for(eligible=5_300, available=50_000, **terms)
+    assert accept_points(530, limits=limits, available=50_000, **terms) == 530
+    with pytest.raises(RuleBroken) as refused:
+        accept_points(520, limits=limits, available=50_000, **terms)
+    assert (refused.value.code, refused.value.details["limits"]["min"]) == ("POINTS_BELOW_MIN", 530)
+    assert usable_points(520, limits=limits, **terms) == 0
+
+
+@pytest.mark.parametrize(
+    ("rules", "fewest"),
+    [
+        (Rules(), 500),
+        (Rules(min_points=0), 100),
+        (Rules(min_points=150), 200),
+        (Rules(min_points=1, step=1, minor_units_per_100_points=10), 10),
+    ],
+)
+def test_the_fewest_points_are_whole_steps_that_are_worth_something(rules: Rules, fewest: int) -> None:
+    limits = limits_for(total=10_000, eligible=10_000, available=50_000, card_minimum=0, rules=rules)
+    assert limits.min == fewest
+    with pytest.raises(RuleBroken) as refused:
+        accept_points(fewest - 1, limits=limits, available=50_000, total=10_000, card_minimum=0, rules=rules)
+    assert refused.value.code == "POINTS_BELOW_MIN"
 
 
 def test_a_tier_rises_at_once_and_falls_after_grace() -> None:

@@ -12,7 +12,7 @@ from app.catalogue.queries.products import Image, Named, Summary
 from app.kernel import clock
 from app.kernel.money import Money
 from app.rewards.queries import rules_in_force
-from app.rewards.rules import Rules, earned_by_card, points_to_pay, value_of
+from app.rewards.rules import Rules, earned_by_card, fewest_points, points_to_pay, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,6 @@ def _mix(price: Money, rules: Rules) -> Mix | None:
     half = points_to_pay(price.amount, rules) // 2
     points = min(half, rules.max_points_per_order) // rules.step * rules.step
     share = value_of(points, rules)
-    if points < rules.min_points or share * 100 > price.amount * rules.max_share_percent:
+    if points < fewest_points(rules) or share * 100 > price.amount * rules.max_share_percent:
         return None
     return Mix(points, price - Money(share, price.currency))

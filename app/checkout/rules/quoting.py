@@ -162,9 +162,17 @@ def compute(
         card_minimum=basis.terms.card_minimum,
         rules=basis.rules,
     )
-    points = accept_points(wanted, limits=limits, available=basis.available)
-    paid = tender(lines, points=points, tier=basis.tier, at=now, rules=basis.rules)
     items_total = sum(line.total for line in lines)
+    total = items_total + basis.shipping.price
+    points = accept_points(
+        wanted,
+        limits=limits,
+        available=basis.available,
+        total=total,
+        card_minimum=basis.terms.card_minimum,
+        rules=basis.rules,
+    )
+    paid = tender(lines, points=points, tier=basis.tier, at=now, rules=basis.rules)
     return Quote(
         id=quote_id,
         customer_id=basis.customer_id,
@@ -175,7 +183,7 @@ def compute(
         items_total=items_total,
         shipping=basis.shipping.price,
         tax=0,
-        total=items_total + basis.shipping.price,
+        total=total,
         points=points,
         points_value=paid.points_value,
         card_due=paid.card,

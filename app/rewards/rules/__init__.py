@@ -30,6 +30,7 @@ from app.rewards.rules.spending import (
     points_to_pay,
     points_within,
     refusal,
+    usable_points,
     value_of,
 )
 from app.rewards.rules.tiers import Standing, Tier, TierRules, TierStatus, assess, status_of
@@ -68,5 +69,6 @@ __all__ = [
     "refusal",
     "rules_from",
     "status_of",
+    "usable_points",
     "value_of",
 ]

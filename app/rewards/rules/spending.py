@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
@@ -55,7 +55,10 @@ def _payable(line: SpendLine, spend: SpendRules) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be applied to one order: 0, or a multiple of `step` from `min` to `max` points."""
+    """What may be applied to one order: 0, or a multiple of `step` from `min` to `max` points.
+
+    `max` may pay for all of it; what is just below and would leave the card too little is lowered by `accept_points`.
+    """
 
     min: int
     max: int
@@ -82,13 +85,27 @@ def limits_for(
         candidates.append((max(0, rules.spend.max_points_per_day - spent_today), "daily_cap"))
     most, bound_by = min(candidates, key=lambda candidate: candidate[0])
     most -= most % rules.step
-    remainder = total - value_of(most, rules)
-    if 0 < remainder < card_minimum and most > 0:
-        steps = -(-(card_minimum - remainder) // max(1, value_of(rules.step, rules)))
-        most, bound_by = max(0, most - steps * rules.step), "card_minimum"
-    if most < rules.min_points:
-        most = 0
-    return Limits(rules.min_points, most, rules.step, bound_by)
+    left = _leaving_card(most, total=total, card_minimum=card_minimum, rules=rules)
+    if left < most:
+        most, bound_by = left, "card_minimum"
+    fewest = fewest_points(rules)
+    return Limits(fewest, most if most >= fewest else 0, rules.step, bound_by)
+
+
+def _leaving_card(points: int, *, total: int, card_minimum: int, rules: Rules) -> int:
+    """`points`, or the most below them that leave the card enough, where they would leave it too little."""
+    if not 0 < total - value_of(points, rules) < card_minimum:
+        return points
+    most = points_within(max(0, total - card_minimum), rules)
+    return most - most % rules.step
+
+
+def usable_points(wanted: int, *, limits: Limits, total: int, card_minimum: int, rules: Rules) -> int:
+    """The most points up to `wanted` that an order of `total` minor units can be paid with; 0: none."""
+    points = min(wanted, limits.max)
+    points -= points % limits.step
+    points = _leaving_card(points, total=total, card_minimum=card_minimum, rules=rules)
+    return points if points >= limits.min else 0
 
 
 def fewest_points(rules: Rules) -> int:
@@ -112,9 +129,19 @@ def points_within(amount: int, rules: Rules) -> int:
     return amount * 100 // rules.minor_units_per_100_points
 
 
-def accept_points(wanted: int | Literal["max"], *, limits: Limits, available: int) -> int:
-    """The points to apply: lowered to a step. Raises RuleBroken `POINTS_INSUFFICIENT`, `POINTS_BELOW_MIN` or
-    `POINTS_ABOVE_MAX`, each naming the field `points`."""
+def accept_points(
+    wanted: int | Literal["max"],
+    *,
+    limits: Limits,
+    available: int,
+    total: int,
+    card_minimum: int,
+    rules: Rules,
+) -> int:
+    """The points to apply: lowered to a step, and further where the card would be left less than its minimum.
+
+    Raises RuleBroken `POINTS_INSUFFICIENT`, `POINTS_BELOW_MIN` or `POINTS_ABOVE_MAX`, each naming the field `points`.
+    """
     if wanted == "max":
         return limits.max
     if wanted == 0:
@@ -126,6 +153,11 @@ def accept_points(wanted: int | Literal["max"], *, limits: Limits, available: in
         raise refusal("POINTS_INSUFFICIENT", f"You have {available:,} points available.", limits)
     if points > limits.max:
         raise refusal("POINTS_ABOVE_MAX", f"At most {limits.max:,} points can be used here.", limits)
+    points = usable_points(points, limits=limits, total=total, card_minimum=card_minimum, rules=rules)
+    if not points:
+        only = replace(limits, min=limits.max)
+        message = f"Use 0 or {limits.max:,} points: fewer leave less than a card can pay."
+        raise refusal("POINTS_BELOW_MIN", message, only)
     return points
 
 

@@ -10,7 +10,7 @@ from app.kernel.money import MAX_AMOUNT
 from app.rewards.policies import lives_until
 from app.rewards.rules.earning import earn_for
 from app.rewards.rules.programme import Rules, lot_expiry
-from app.rewards.rules.spending import accept_points, limits_for, points_to_pay, value_of
+from app.rewards.rules.spending import limits_for, points_to_pay, usable_points, value_of
 from app.rewards.rules.tiers import Standing, assess
 
 LATE = datetime(2199, 12, 31, tzinfo=UTC)  # windows of rules end before
@@ -49,7 +49,7 @@ def _money(rules: Rules) -> Iterator[tuple[str, str]]:
     limits = limits_for(
         total=total, eligible=total, available=points_to_pay(total, rules), card_minimum=400, rules=rules
     )
-    points = accept_points("max", limits=limits, available=limits.max)
+    points = usable_points(limits.max, limits=limits, total=total, card_minimum=400, rules=rules)
     if value_of(points, rules) > total:
         yield "minor_units_per_100_points", "Points would pay more than the order costs."
     # every rule at once, whatever it covers and whenever it is open: no order can earn more
