@@ -14,7 +14,7 @@ from app.orders.states import REFUNDABLE
 from app.outbox.service import add
 from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
-from app.payments.gateway import Absent, RefundRefused, RefundSnapshot, Unknown
+from app.payments.gateway import DISPUTED, Absent, RefundRefused, RefundSnapshot, Unknown
 
 
 def settle_refund(
@@ -44,7 +44,7 @@ def _apply(
     elif applied.after == "failed" and refund.state == "running":
         refund.state = "stuck"
         session().flush()
-        if applied.reason == card_refunds.DISPUTED:
+        if applied.reason == DISPUTED:
             card_refunds.tell_put_off(
                 refund_id=refund_id, reference=order.number, amount=applied.amount, currency=order.currency
             )

@@ -15,8 +15,7 @@ from app.kernel.actor import Actor
 from app.kernel.crashpoint import crashpoint
 from app.kernel.database import end_reading
 from app.payments import disputes, queries, rules
-from app.payments.gateway import Absent, Gateway, RefundRefused, RefundSnapshot, Snapshot, Unknown
-from app.payments.refunds import DISPUTED
+from app.payments.gateway import DISPUTED, Absent, Gateway, RefundRefused, RefundSnapshot, Snapshot, Unknown
 from app.payments.states import OPEN, REFUND_OPEN
 
 

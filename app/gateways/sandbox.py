@@ -12,6 +12,7 @@ from app.gateways.http import NoReply, Reply, Timeouts, Transport
 from app.gateways.sandbox_books import SandboxBooks
 from app.gateways.telemetry import watched
 from app.payments.gateway import (
+    DISPUTED,
     Absent,
     ChargeRequest,
     GatewayEvent,
@@ -84,7 +85,9 @@ class SandboxGateway(SandboxBooks):
             )
             answer: RefundSnapshot | RefundRefused | Unknown
             code = _refused(reply, 409) if isinstance(reply, Reply) else None
-            if code in REFUND_REFUSALS:
+            if code == "payment_disputed":
+                answer = RefundRefused(DISPUTED)
+            elif code in REFUND_REFUSALS:
                 answer = RefundRefused(str(code))
             else:
                 answer = _refund(reply, 201, refund_id)

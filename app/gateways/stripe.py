@@ -18,6 +18,7 @@ from app.gateways.stripe_calls import Calls, metadata_of, session_params
 from app.gateways.telemetry import Call, watched
 from app.kernel import clock
 from app.payments.gateway import (
+    DISPUTED,
     Absent,
     ChargeRequest,
     GatewayEvent,
@@ -211,7 +212,7 @@ class StripeGateway(StripeBooks):
         reply = self._calls.create_refund(params, key=str(refund_id))
         error = replies.failure(reply, 400, 402)
         if error is not None and error.type in ("invalid_request_error", "card_error"):
-            return RefundRefused(error.code or "refused")
+            return RefundRefused(DISPUTED if error.code == "charge_disputed" else error.code or "refused")
         answer = replies.refund_in(reply, refund_id)
         if isinstance(answer, RefundSnapshot) and (answer.amount, answer.payment_ref) != (
             amount,

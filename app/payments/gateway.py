@@ -64,7 +64,7 @@ class RefundSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class RefundRefused:
-    """The gateway definitely did not refund: `reason` for staff."""
+    """The gateway definitely did not refund: `reason` for staff, or DISPUTED."""
 
     reason: str
 
@@ -113,6 +113,10 @@ class ListPage:
     snapshots: tuple[Snapshot, ...]
     cursor: str | None
     has_more: bool
+
+
+DISPUTED = "the payment is disputed"
+"""Why a refund did not go out that is to be sent again when the shop has won."""
 
 
 class SignatureInvalid(Exception):

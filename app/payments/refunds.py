@@ -12,15 +12,13 @@ from app.kernel.database import session
 from app.kernel.errors import Conflict, NotFound, invalid
 from app.outbox import service as outbox
 from app.payments import disputes, issues, rules
-from app.payments.gateway import Absent, RefundRefused, RefundSnapshot, Unknown
+from app.payments.gateway import DISPUTED, Absent, RefundRefused, RefundSnapshot, Unknown
 from app.payments.models import CardRefund, Payment
 from app.payments.service import lock_payment, write_changes
 from app.payments.states import CARD_REFUND
 
-DISPUTED = "the payment is disputed"
-"""Why a card refund did not go out; it is queued again when the shop has won."""
 WAITING = "refund_waits"
-"""Kind of the issue about it."""
+"""Kind of the issue about a refund that waits until the bank has decided."""
 
 
 class PaymentDisputed(Conflict):

@@ -48,7 +48,7 @@ class Refunds:
     def create(
         self, payment_id: str, *, amount: int | None, reason: str | None, key: str, fingerprint: str
     ) -> Answer:
-        """`amount` None: all that is left. Raises ApiError when it is more than is left, or not captured."""
+        """`amount` None: all that is left. Raises ApiError: more than is left, not captured, or disputed."""
         with self._store.transaction():
             replayed = self.replay(key, fingerprint)
             if replayed is not None:
@@ -58,6 +58,9 @@ class Refunds:
             wanted = left if amount is None else amount
             if payment["status"] != "captured":
                 raise conflict("payment_not_captured", "A refund needs a captured payment.", public(payment))
+            dispute = self._store.find("dispute", self._store.derive("dp", payment_id))
+            if dispute is not None and dispute["status"] != "won":
+                raise conflict("payment_disputed", "The bank decides about it, or has.", public(payment))
             if wanted > left or wanted < 1:
                 raise conflict("refund_exceeds_captured", f"Only {left} can be refunded.", public(payment))
             refund = {

@@ -21,8 +21,9 @@ from app.orders.queries import get_order_view
 from app.outbox.models import OutboxRow
 from app.payments import issues, queries
 from app.payments.bookkeeping import DisputeSnapshot
+from app.payments.gateway import DISPUTED
 from app.payments.models import Payment
-from app.payments.refunds import DISPUTED, PaymentDisputed, retry_refund
+from app.payments.refunds import PaymentDisputed, retry_refund
 from app.rewards.queries import get_balance
 from tests.checkout.conftest import Shopper, truth_about
 from tests.checkout.refunding import bought, card_refunds_of, give_back, send, sku_of
@@ -159,6 +160,28 @@ def test_a_refund_that_was_queued_before_the_dispute_came_waits(
     assert peer.truth(str(payment.id))["amount_refunded"] == payment.captured
     assert get_order_view(number).status == "refunded"
     assert queries.get_issue("refund_waits", str(refund.id)).state == "auto_fixed"
+
+
+def test_a_dispute_that_only_the_gateway_knows_makes_the_refund_wait(
+    gateway: SandboxGateway, peer: Gateway
+) -> None:
+    _, number = bought(gateway, points=0)
+    payment = queries.list_payments_of(number)[0]
+    payment_id, payment_ref = payment.id, payment.gateway_ref
+    session().rollback()
+    ref = peer.control(f"payments/{payment_ref}/dispute")["id"]
+    give_back(number)
+    send(number, gateway)
+    (refund,) = card_refunds_of(number)
+    assert (refund.state, refund.last_error) == ("failed", DISPUTED)
+    assert queries.get_issue("refund_waits", str(refund.id)).state == "open"
+    assert peer.truth(str(payment_id))["amount_refunded"] == 0
+    session().rollback()
+    peer.control(f"disputes/{ref}/won")
+    told(number, "won", ref=ref)
+    send(number, gateway)
+    assert get_order_view(number).status == "refunded"
+    assert peer.truth(str(payment_id))["amount_refunded"] == queries.list_payments_of(number)[0].captured
 
 
 class Late:

@@ -175,6 +175,8 @@ class RecordedStripe:
         status, intent = self._one(self.intents, form["payment_intent"])
         if status != 200 or intent["status"] != "succeeded":
             return error(400, "invalid_request_error", "payment_intent_unexpected_state")
+        if self.books.is_disputed(intent):
+            return error(400, "invalid_request_error", "charge_disputed")
         charge, amount = intent["latest_charge"], int(form["amount"])
         if charge["amount_refunded"] + amount > intent["amount_received"]:
             return error(400, "invalid_request_error", "amount_too_large")

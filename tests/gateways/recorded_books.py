@@ -60,6 +60,9 @@ class RecordedBooks:
         self._tell("charge.dispute.created", dispute)
         return dispute
 
+    def is_disputed(self, intent: dict[str, Any]) -> bool:
+        return any(one["payment_intent"] is intent and one["status"] != "won" for one in self.disputes)
+
     def decide(self, dispute: dict[str, Any], outcome: str) -> None:
         dispute["status"] = outcome
         if outcome == "won":

@@ -8,7 +8,7 @@ import pytest
 
 from app.kernel import clock, ids
 from app.payments.bookkeeping import Bookkeeper, DayReport, DisputeSnapshot
-from app.payments.gateway import Absent, RefundSnapshot, Snapshot
+from app.payments.gateway import DISPUTED, Absent, RefundRefused, RefundSnapshot, Snapshot
 from tests.gateways.desks import Desk, Outcome
 from tests.gateways.houses import AMOUNT, REFERENCE, request_with
 from tests.sandbox.peers import wait_for
@@ -87,6 +87,22 @@ def test_a_dispute_that_was_decided(desk: Desk, outcome: Outcome, booked: list[i
         assert (row.gateway_ref, row.payment_ref, row.key, row.currency) == (
             ref, paid.gateway_ref, None, "HKD",
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("outcome", [None, "lost", "won"])
+def test_a_disputed_payment_is_not_refunded_unless_the_shop_has_won(
+    desk: Desk, outcome: Outcome | None
+) -> None:
+    paid, refund_id = captured(desk), ids.uuid7()
+    ref = desk.dispute(paid)
+    if outcome is not None:
+        desk.decide(ref, outcome)
+    answer = desk.adapter.refund(refund_id, paid.gateway_ref, 100)
+    if outcome == "won":
+        assert isinstance(answer, RefundSnapshot)
+    else:
+        assert answer == RefundRefused(DISPUTED)
+        assert desk.adapter.fetch_refund(refund_id, None) == Absent()
 
 
 def test_a_dispute_never_heard_of_is_absent(desk: Desk) -> None:

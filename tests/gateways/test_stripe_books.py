@@ -79,9 +79,9 @@ def test_a_hosted_payment_is_named_by_its_session(
 ) -> None:
     opened = charged(stripe_gateway, hosted())
     intent = books.pay(books.sessions[0])
+    books._create_refund({"payment_intent": intent["id"], "amount": "45"})
     dispute = books.books.dispute(intent)
     books.books.decide(dispute, "lost")
-    books._create_refund({"payment_intent": intent["id"], "amount": "45"})
     told = stripe_gateway.fetch_dispute(dispute["id"])
     assert isinstance(told, DisputeSnapshot)
     assert told.payment_ref == opened.gateway_ref
