@@ -24,6 +24,7 @@ from app.rewards.queries import (
     rules_in_force,
 )
 from app.rewards.queries.months import list_all_expiring
+from app.rewards.rules import Bonus, EarnRules, Rules
 from app.rewards.service import bonuses, earning, tiers
 from jobs.handlers.earnings import confirm_due, reassess_tiers
 from tests.checkout.conftest import Shopper
@@ -173,6 +174,19 @@ def test_a_sign_up_bonus_is_given_once_and_a_trial_is_only_recorded() -> None:
     assert (balance.available, balance.lifetime_earned) == (300, 300)
     trials = session().scalars(select(PointsDryRun).filter_by(customer_id=customer_id)).all()
     assert [(trial.rule, trial.points) for trial in trials] == [("hello-more", 50)]
+
+
+def test_the_bonus_for_a_review_is_given_once_a_review() -> None:
+    """No draft may promise it yet; what reviews will call is there."""
+    bonus = Bonus(name="thanks", action="review", points=40)
+    rules, customer_id = Rules(earn=EarnRules(bonuses=(bonus,))), make_customer()
+    for review, given in (("1", 40), ("1", 0), ("2", 40)):
+        with transaction():
+            points = bonuses.give(
+                customer_id=customer_id, action="review", source_id=review, rules=rules, actor=SYSTEM
+            )
+        assert points == given
+    assert get_balance(customer_id).available == 80
 
 
 def test_who_has_ordered_before_the_bonus_was_offered_does_not_get_it(gateway: SandboxGateway) -> None:

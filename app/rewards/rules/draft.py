@@ -118,6 +118,8 @@ def _bonuses(rules: Rules) -> Iterator[Problem]:
         path = f"earn: {bonus.name}"
         if bonus.categories or bonus.brands or bonus.products:
             yield path, "A bonus is for what was done, not for certain products."
+        if bonus.action == "review":
+            yield path, "The shop has no reviews yet: nothing would ever give this bonus."
         if bonus.action == "sign_up" and bonus.min_basket:
             yield path, "Who signs up has bought nothing: min_basket would never be reached."
 

@@ -66,7 +66,7 @@ class EarnRule(Window, frozen=True, kw_only=True):
 
 
 class Bonus(Window, frozen=True, kw_only=True):
-    """A fixed number of points for something done once."""
+    """A fixed number of points for something done once. `review`: no draft may promise it before there are reviews."""
 
     action: Literal["sign_up", "first_order", "review"]
     points: Points
