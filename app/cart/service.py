@@ -74,21 +74,6 @@ def clear(*, owner: Owner) -> None:
             _changed(cart_id)
 
 
-def accept_prices(*, owner: Owner) -> None:
-    """The shopper has seen today's prices: they are no longer pointed out."""
-    cart_id = lock_cart(owner=owner)
-    if cart_id is not None:
-        session().execute(
-            update(CartLine)
-            .where(
-                CartLine.cart_id == cart_id,
-                CartLine.variant_id == Variant.id,
-                CartLine.seen_price != Variant.price,
-            )
-            .values(seen_price=Variant.price)
-        )
-
-
 def merge_guest(*, guest_cart_id: uuid.UUID, customer_id: uuid.UUID) -> None:
     """What a guest collected joins the customer's cart at signing in; of one product the larger quantity stays.
 

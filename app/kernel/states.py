@@ -43,9 +43,6 @@ class StateTable:
                 details={"from": source, "to": target},
             )
 
-    def is_final(self, state: str) -> bool:
-        return not self.edges[state]
-
     def edge_list(self) -> list[str]:
         """`["a>b", …]`, sorted: compared by a test with what the database enforces."""
         return sorted(f"{source}>{target}" for source, targets in self.edges.items() for target in targets)

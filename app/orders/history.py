@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, Row, exists, func, select, tuple_
 from sqlalchemy.orm import aliased
 
 from app.kernel.database import session
-from app.orders.errors import OrderNotFound
 from app.orders.models import Order, OrderLine
 
 BATCH = 500
@@ -64,14 +63,6 @@ _COLUMNS: tuple[Any, ...] = (
     Order.card_due,
     Order.earn_points,
 )
-
-
-def get_priced(number: str) -> PricedOrder:
-    """Two statements. Raises OrderNotFound."""
-    found = _read(Order.number == number, limit=1)
-    if not found:
-        raise OrderNotFound("There is no such order.")
-    return found[0][1]
 
 
 def iterate_paid(*, since: datetime) -> Iterator[PricedOrder]:

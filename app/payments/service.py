@@ -48,11 +48,6 @@ class Applied:
         return self.changed and self.after == "captured"
 
     @property
-    def is_late(self) -> bool:
-        """Money came after we had taken the payment for ended."""
-        return self.became_captured and self.before in ("declined", "canceled")
-
-    @property
     def became_ended(self) -> bool:
         """Definitely no money: declined, or cancelled at the gateway."""
         return self.changed and self.after in ("declined", "canceled")

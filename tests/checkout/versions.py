@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
 
+from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import session, transaction
+from app.orders.history import PricedOrder, iterate_paid
 from app.rewards.models import PointsEarning
 from app.rewards.queries import (
     get_rules_version,
@@ -41,6 +44,12 @@ def bought(shopper: Shopper, points: int = 0) -> str:
 def earning_of(number: str) -> PointsEarning:
     session().expire_all()
     return session().scalars(select(PointsEarning).filter_by(order_number=number, source_type="order")).one()
+
+
+def priced(number: str) -> PricedOrder:
+    """A paid order of the last 30 days as it is priced again."""
+    since = clock.now() - timedelta(days=30)
+    return next(order for order in iterate_paid(since=since) if order.number == number)
 
 
 BONUSES = {

@@ -89,7 +89,7 @@ def test_what_an_answer_did_is_told() -> None:
     again = apply(payment_id, told(payment_id, "declined", decline_code="card_declined"))
     assert not again.changed
     late = apply(payment_id, told(payment_id))
-    assert (late.became_captured, late.is_late) == (True, True)
+    assert (late.became_captured, late.before) == (True, "declined")
     assert numbers(payment_id) == (5_000, 0)
 
 
@@ -112,7 +112,7 @@ def test_an_order_has_one_live_attempt_and_late_money_is_still_written_down() ->
     apply(first, told(first, "declined"))
     second = open_payment(reference=reference)
     apply(second, told(second))
-    assert apply(first, told(first)).is_late
+    assert apply(first, told(first)).became_captured
     assert [p.state for p in queries.list_payments_of(reference)] == ["captured", "captured"]
     live = queries.find_live_payment(reference)
     assert live is not None
