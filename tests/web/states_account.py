@@ -35,7 +35,7 @@ class AddressForm(FlaskForm):  # type: ignore[misc]
     city = StringField("Town or city", [InputRequired("Enter a town or city")])
     region = StringField("Region")
     postcode = StringField("Postcode")
-    country = SelectField("Country", choices=[("HK", "Hong Kong")])
+    country = SelectField("Country", choices={"HK": "Hong Kong"})
     phone = StringField("Phone")
     is_default = BooleanField("Use this address first")
 
@@ -47,7 +47,7 @@ class TransferForm(FlaskForm):  # type: ignore[misc]
 
 class ProfileForm(FlaskForm):  # type: ignore[misc]
     name = StringField("Full name", [InputRequired("Enter your name")])
-    locale = SelectField("Language of mails", choices=[("en", "English"), ("zh-Hant", "繁體中文")])
+    locale = SelectField("Language of mails", choices={"en": "English", "zh-Hant": "繁體中文"})
 
 
 class PasswordForm(FlaskForm):  # type: ignore[misc]

@@ -37,11 +37,11 @@ METHODS = [
 
 class DeliveryForm(FlaskForm):  # type: ignore[misc]
     address_id = RadioField(
-        "Address", choices=[("a1", ""), ("new", "")], validators=[InputRequired("Choose an address")]
+        "Address", choices={"a1": "", "new": ""}, validators=[InputRequired("Choose an address")]
     )
     shipping_method = RadioField(
         "Delivery",
-        choices=[("standard", ""), ("express", "")],
+        choices={"standard": "", "express": ""},
         validators=[InputRequired("Choose how we deliver")],
     )
     name = StringField("Full name", [InputRequired("Enter a name")])
@@ -50,7 +50,7 @@ class DeliveryForm(FlaskForm):  # type: ignore[misc]
     city = StringField("Town or city", [InputRequired("Enter a town or city")])
     region = StringField("Region")
     postcode = StringField("Postcode")
-    country = SelectField("Country", choices=[("HK", "Hong Kong"), ("SG", "Singapore")])
+    country = SelectField("Country", choices={"HK": "Hong Kong", "SG": "Singapore"})
     phone = StringField("Phone", [InputRequired("Enter a phone number")])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from flask import current_app
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from app.accounts import rules
@@ -29,7 +30,7 @@ class AddressForm(FlaskForm):
         super().__init__(**values)
         codes = current_app.config["COUNTRIES"]
         names = sorted((rules.country_name(code), code) for code in codes)
-        self.country.choices = [(code, name) for name, code in names]
+        self.country.choices = [SelectChoice(code, name) for name, code in names]
         if not self.country.data:
             self.country.data = codes[0]
 
