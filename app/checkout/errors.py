@@ -39,6 +39,12 @@ class OrderTooOld(Conflict):
     code = "ORDER_TOO_OLD"
 
 
+class PointsAboveDay(RuleBroken):
+    """Paid again now, an order would use more points than its customer may use in 24 hours. Details: `left`."""
+
+    code = "POINTS_ABOVE_MAX"
+
+
 class CardsUnavailable(Unavailable):
     """The card gateway does not answer; nothing was ordered, held or charged. What points pay goes on."""
 

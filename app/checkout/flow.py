@@ -115,7 +115,7 @@ def pay_again(
     """Try another card on an order whose payment failed; points and stock are taken again first.
 
     Raises OrderNotFound, OrderNotPayable, OrderTooOld (`payable_for` after it was placed), CardsUnavailable,
-    PointsInsufficient, StockInsufficient and the claim's own refusals.
+    PointsAboveDay, PointsInsufficient, StockInsufficient and the claim's own refusals.
     """
     begun = run_atomically(partial(_begin_again, request, number, method, gateway, payable_for, actor))
     return _finish(begun, gateway=gateway, present=present, actor=actor)
@@ -187,6 +187,7 @@ def _begin_again(
             f"This order is more than {payable_for.days} days old. Please order its items anew."
         )
     kind = _check_method(method, order.card_due)
+    settling.refuse_above_day(order)
     _check_open(gateway)
     payment_id = ids.uuid7()
     payments.open_attempt(

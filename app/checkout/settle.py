@@ -15,6 +15,7 @@ from sqlalchemy import select
 from app.checkout import put_off
 from app.checkout.cancelling import cancel_paid
 from app.checkout.earning import earn_with
+from app.checkout.errors import PointsAboveDay
 from app.checkout.notices import alert, mail
 from app.idempotency import service as idempotency
 from app.inventory.errors import StockInsufficient
@@ -34,8 +35,9 @@ from app.payments.gateway import Absent, Snapshot, Unknown
 from app.payments.refunds import PaymentDisputed
 from app.payments.service import Applied
 from app.rewards.errors import HoldNotFound, PointsInsufficient
-from app.rewards.queries import rules_of_version
+from app.rewards.queries import get_spending_power, rules_of_version
 from app.rewards.service import holds
+from app.rewards.service.accounts import lock_account
 
 RECEIVED_AFTER = timedelta(minutes=2)
 """Most shoppers have confirmed the payment by then, and need no mail that asks for it."""
@@ -127,7 +129,8 @@ def _revive_or_refund(order: LockedOrder, applied: Applied, actor: Actor) -> str
 def take_again(order: LockedOrder, *, attempt: int, actor: Actor) -> None:
     """Hold the points and reserve the stock of a failed order once more.
 
-    Raises PointsInsufficient, StockInsufficient: the caller rolls back.
+    Raises PointsInsufficient, StockInsufficient: the caller rolls back. The day's cap is not asked here: when the
+    bank says yes after its no, the shopper does not lose an order that was within the cap when it was placed.
     """
     if order.points:
         holds.hold(
@@ -139,6 +142,18 @@ def take_again(order: LockedOrder, *, attempt: int, actor: Actor) -> None:
             actor=actor,
         )
     reservations.reserve(order_id=order.id, attempt=attempt, quantities=_quantities(order))
+
+
+def refuse_above_day(order: LockedOrder) -> None:
+    """Raises PointsAboveDay when the order's points, used now, would pass its rules' cap for 24 hours."""
+    most = rules_of_version(order.rules_version).spend.max_points_per_day
+    if most is None or not order.points:
+        return
+    lock_account(customer_id=order.customer_id)
+    left = max(0, most - get_spending_power(order.customer_id, with_day=True).spent_today)
+    if order.points > left:
+        text = f"At most {most:,} points can be used in 24 hours; {left:,} are left, and this order uses"
+        raise PointsAboveDay(f"{text} {order.points:,}. Pay it later.", details={"left": left})
 
 
 def _give_money_back(order: LockedOrder, applied: Applied, actor: Actor, *, text: str, reason: str) -> str:

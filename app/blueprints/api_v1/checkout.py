@@ -155,7 +155,7 @@ def place_order(body: OrderBody, key: IdempotentRequest) -> Answer:
     auth="customer",
     idempotent=True,
     limit="checkout",
-    errors=[*ERRORS, "ORDER_NOT_PAYABLE", "ORDER_TOO_OLD"],
+    errors=[*ERRORS, "POINTS_ABOVE_MAX", "ORDER_NOT_PAYABLE", "ORDER_TOO_OLD"],
 )
 def pay_again(number: str, body: RetryBody, key: IdempotentRequest) -> Answer:
     return _answered(

@@ -94,7 +94,9 @@ CATALOGUE: dict[str, Explained] = {
     "TRANSFERS_OFF": Explained(422, "Points cannot be transferred at present.", _NO),
     "SELF_CHANGE": Explained(422, "Somebody else must do this for your own account.", "By a colleague."),
     "POINTS_BELOW_MIN": Explained(422, "Fewer points than the minimum, and not 0.", _FIX),
-    "POINTS_ABOVE_MAX": Explained(422, "More points than this order takes.", _FIX),
+    "POINTS_ABOVE_MAX": Explained(
+        422, "More points than this order takes, or than the day still allows.", _FIX
+    ),
     "POINTS_INSUFFICIENT": Explained(422, "More points than there are; 409 when they went meanwhile.", _FIX),
     "RULES_INVALID": Explained(422, "The draft of the rules contradicts itself or has unknown rules.", _FIX),
     "RULE_BROKEN": Explained(422, "The request breaks a rule of the shop.", _FIX),
