@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import event, insert
 
 from app.audit import service as audit
+from app.blueprints.backoffice.cells import breakable
 from app.kernel import clock, ids
 from app.kernel.actor import system
 from app.kernel.database import db, session, transaction
@@ -207,3 +208,10 @@ class TestStatements:
         counting = [sent for sent in statements if "count(" in sent]
         assert counting
         assert all("LIMIT" in sent for sent in counting)
+
+
+def test_a_machines_name_is_broken_between_its_words_only() -> None:
+    shown = breakable("points.adjustment_approved")
+    assert shown == '<span class="words">points.<wbr>adjustment_<wbr>approved</span>'
+    assert breakable("<b>:x") == '<span class="words">&lt;b&gt;:<wbr>x</span>'
+    assert breakable("") == '<span class="words"></span>'

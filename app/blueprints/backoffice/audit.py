@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from markupsafe import Markup
 from sqlalchemy import or_
 
 from app.accounts.models import Customer
@@ -15,7 +16,7 @@ from app.audit import reading
 from app.audit.models import AuditEntry
 from app.audit.reading import Wanted
 from app.blueprints.backoffice.access import page
-from app.blueprints.backoffice.cells import NOTHING, differences, link, moment, words
+from app.blueprints.backoffice.cells import NOTHING, breakable, differences, link, moment, words
 from app.blueprints.backoffice.filters import Rows, days
 from app.blueprints.backoffice.lists import Column, StaffList
 
@@ -46,8 +47,8 @@ class AuditLog(StaffList):
             "When (UTC)", lambda row: link(moment(row.at), "admin_audit.show", entry_id=row.id), AuditEntry.id
         ),
         "actor": Column("Who", lambda row: _who(row)),
-        "action": Column("Action", lambda row: row.action),
-        "target": Column("Object", lambda row: f"{row.target_type} {row.target_id}"),
+        "action": Column("Action", lambda row: breakable(row.action)),
+        "target": Column("Object", lambda row: _target(row)),
         "reason": Column("Reason", lambda row: row.reason or NOTHING),
     }
     order_by = (AuditEntry.id.desc(),)
@@ -77,10 +78,15 @@ class AuditLog(StaffList):
         )
 
 
-def _who(row: Any) -> str:
-    return (
-        f"{row.person}, {words(row.actor_role or row.actor_kind).lower()}" if row.person else row.actor_name
-    )
+def _who(row: Any) -> Markup:
+    if not row.person:
+        return breakable(row.actor_name)
+    role = words(row.actor_role or row.actor_kind)
+    return Markup('<span class="words">{}<br><small>{}</small></span>').format(row.person, role)
+
+
+def _target(row: Any) -> Markup:
+    return Markup("<small>{}</small><br>{}").format(breakable(row.target_type), breakable(row.target_id))
 
 
 def _same_request(entry: reading.Entry) -> list[reading.Entry]:

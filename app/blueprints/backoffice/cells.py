@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -48,6 +49,13 @@ def order_link(number: str) -> Markup:
     """Never broken in the middle of the number."""
     url = url_for("admin_orders.show", number=number)
     return Markup('<a class="order-number" href="{}">{}</a>').format(url, number)
+
+
+def breakable(name: str) -> Markup:
+    """A machine's name such as `points.adjustment_approved`: broken between its words when there is no room,
+    never within one."""
+    parts = re.findall(r"[^._:]+[._:]*|[._:]+", name)
+    return Markup('<span class="words">{}</span>').format(Markup("<wbr>").join(parts))
 
 
 def amount(value: int | None, currency: str) -> str:
