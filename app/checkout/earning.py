@@ -15,6 +15,8 @@ from app.rewards.service import activity, bonuses, earning
 def earn_with(order: LockedOrder, *, actor: Actor) -> None:
     """Book what the order was promised to earn, pending until its return window has passed.
 
+    The bonus for a first order is chosen by the moment and the tier that the order was priced with.
+
     Points spent before or earned here make the customer's other points live on, where the rules say so.
     """
     rules = rules_of_version(order.rules_version)
@@ -39,6 +41,8 @@ def earn_with(order: LockedOrder, *, actor: Actor) -> None:
             source_id=str(order.customer_id),
             rules=rules,
             basket=order.items_total,
+            at=order.priced_at or order.placed_at,
+            tier=order.tier,
             order_number=order.number,
             confirms_at=confirms_at,
             actor=actor,

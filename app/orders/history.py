@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Text, cast, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from app.kernel.database import session
 from app.orders.models import Order, OrderLine
+from app.rewards.models import PointsEarning
 
 BATCH = 500
 ENDED = ("cancelled", "refunded")
@@ -36,10 +37,18 @@ class PricedLine:
 
 @dataclass(frozen=True, slots=True)
 class PricedOrder:
-    """As `Order`; `priced_at` is when the rules were applied to it."""
+    """As `Order`; `priced_at` is when the rules were applied to it.
+
+    `is_first`: when it was paid, the customer had paid no other that still stood. `first_order_bonus`: the points
+    that were booked for that, None where the booking is another order's by now or was never made.
+    """
 
     id: uuid.UUID
     number: str
+    customer_id: uuid.UUID
+    placed_at: datetime
+    is_first: bool
+    first_order_bonus: int | None
     tier: str
     priced_at: datetime
     rules_version: int
@@ -51,9 +60,30 @@ class PricedOrder:
     lines: Sequence[PricedLine]
 
 
+_other = aliased(Order)
+# an order that has ended is moved no more: its last change is its end
+_IS_FIRST = ~exists().where(
+    _other.customer_id == Order.customer_id,
+    _other.id != Order.id,
+    _other.paid_at < Order.paid_at,
+    or_(_other.status.not_in(ENDED), _other.updated_at > Order.paid_at),
+)
+_BONUS = (
+    select(PointsEarning.points)
+    .where(
+        PointsEarning.source_type == "first_order",
+        PointsEarning.source_id == cast(Order.customer_id, Text),
+        PointsEarning.order_number == Order.number,
+    )
+    .scalar_subquery()
+)
 _COLUMNS: tuple[Any, ...] = (
     Order.id,
     Order.number,
+    Order.customer_id,
+    Order.placed_at,
+    _IS_FIRST.label("is_first"),
+    _BONUS.label("first_order_bonus"),
     Order.tier,
     func.coalesce(Order.priced_at, Order.placed_at).label("priced_at"),
     Order.rules_version,
@@ -65,9 +95,11 @@ _COLUMNS: tuple[Any, ...] = (
 )
 
 
-def iterate_paid(*, since: datetime) -> Iterator[PricedOrder]:
-    """Orders placed since then that were paid, oldest first, read in batches of two statements."""
+def iterate_paid(*, since: datetime, until: datetime | None = None) -> Iterator[PricedOrder]:
+    """Orders placed since then (and before `until`) that were paid, oldest first, in batches of two statements."""
     paid = (Order.placed_at >= since) & Order.paid_at.is_not(None)
+    if until is not None:
+        paid &= Order.placed_at < until
     batch = _read(paid, limit=BATCH)
     while batch:
         yield from (order for _, order in batch)
@@ -90,7 +122,7 @@ def is_first(order_id: uuid.UUID) -> bool:
 def _read(
     condition: ColumnElement[bool], *, limit: int
 ) -> list[tuple[tuple[datetime, uuid.UUID], PricedOrder]]:
-    ordered = select(*_COLUMNS, Order.placed_at).where(condition).order_by(Order.placed_at, Order.id)
+    ordered = select(*_COLUMNS).where(condition).order_by(Order.placed_at, Order.id)
     rows = session().execute(ordered.limit(limit)).all()
     lines: dict[uuid.UUID, list[PricedLine]] = {row.id: [] for row in rows}
     columns = [getattr(OrderLine, name) for name in PricedLine.__dataclass_fields__]

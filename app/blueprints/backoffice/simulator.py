@@ -17,8 +17,8 @@ from app.blueprints.backoffice.acting import NOTHING_TRIED, Answer, Attempt, ref
 from app.blueprints.backoffice.adjusting import fresh_key
 from app.blueprints.backoffice.cells import signed
 from app.blueprints.common.actors import actor_from_request
-from app.checkout import replay
-from app.checkout.replay import Comparison, Simulation
+from app.checkout import simulating
+from app.checkout.simulating import Comparison, Simulation
 from app.kernel import clock, ids
 from app.kernel.actor import Actor
 from app.kernel.database import run_atomically, session, transaction
@@ -28,7 +28,8 @@ from app.orders import history
 from app.outbox.service import first_time
 from app.rewards.models import RewardsRules
 from app.rewards.queries import rules_in_force
-from app.rewards.queries.versions import RulesByVersion
+from app.rewards.queries.spending import DAY
+from app.rewards.queries.versions import RulesByVersion, list_sign_ups
 from app.rewards.rules import Rules, check_draft
 from app.rewards.service import rules_versions
 
@@ -140,11 +141,16 @@ def digest_of(draft: str) -> str:
 
 
 def simulated(draft: str, rules: Rules, days: int) -> Preview:
-    """Replays paid orders, the oldest first and no more than anybody would wait for; writes nothing."""
+    """Replays paid orders and sign-ups, the oldest first and no more than anybody would wait for; writes nothing."""
     since = clock.now() - timedelta(days=days)
     with transaction():
-        orders = islice(history.iterate_paid(since=since), MOST_ORDERS)
-        result = replay.simulate(orders, draft=rules, versions=RulesByVersion())
+        result = simulating.simulate(
+            islice(history.iterate_paid(since=since), MOST_ORDERS),
+            draft=rules,
+            versions=RulesByVersion(),
+            day_before=history.iterate_paid(since=since - DAY, until=since),
+            sign_ups=list_sign_ups(since=since, limit=MOST_ORDERS),
+        )
     tables = [_table("All customers", result.total, rules.currency)]
     tables += [_table(f"Tier {tier}", one, rules.currency) for tier, one in sorted(result.by_tier.items())]
     return Preview(digest_of(draft), days, result, result.total.was.orders == MOST_ORDERS, tables)

@@ -13,8 +13,8 @@ import click
 from flask import current_app
 
 from app.blueprints.ops.commands_rewards import group
-from app.checkout import replay
-from app.checkout.replay import Comparison, Simulation
+from app.checkout import replay, simulating
+from app.checkout.simulating import Comparison, Simulation
 from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import transaction
@@ -22,7 +22,8 @@ from app.kernel.errors import ShopError
 from app.kernel.money import display_amount
 from app.orders import history
 from app.rewards.queries import list_rules_versions
-from app.rewards.queries.versions import RulesByVersion
+from app.rewards.queries.spending import DAY
+from app.rewards.queries.versions import RulesByVersion, list_sign_ups
 from app.rewards.rules import Rules, check_draft
 from app.rewards.service import rules_versions
 
@@ -59,13 +60,19 @@ def simulate_command(file: Path, since: datetime, as_json: bool) -> None:
     """Replay past orders through the draft in FILE and show the difference in points, cost and per tier."""
     draft = _checked(_load(file))
     with transaction():
-        orders = history.iterate_paid(since=since)
-        result = replay.simulate(orders, draft=draft, versions=RulesByVersion())
+        result = simulating.simulate(
+            history.iterate_paid(since=since),
+            draft=draft,
+            versions=RulesByVersion(),
+            day_before=history.iterate_paid(since=since - DAY, until=since),
+            sign_ups=list_sign_ups(since=since, limit=None),
+        )
     if as_json:
         click.echo(json.dumps(_as_data(result), indent=2))
         return
     click.echo(
-        f"{result.total.was.orders:,} paid orders since {since:%Y-%m-%d %H:%M} UTC, none of them touched."
+        f"{result.total.was.orders:,} paid orders and {result.sign_ups:,} sign-ups since {since:%Y-%m-%d %H:%M} UTC,"
+        " none of them touched. Bonuses are counted; balances, tiers and what people buy are as they were."
     )
     _table("All customers", result.total, draft.currency)
     for tier, comparison in sorted(result.by_tier.items()):
@@ -168,4 +175,5 @@ def _as_data(result: Simulation) -> dict[str, Any]:
         "dry_runs": result.dry_runs,
         "changed": result.changed,
         "fewer_points_usable": result.fewer_points_usable,
+        "sign_ups": result.sign_ups,
     }

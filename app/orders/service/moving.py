@@ -44,6 +44,8 @@ class LockedOrder:
     attempt: int
     email: str
     earn_breakdown: list[dict[str, Any]]
+    tier: str
+    priced_at: datetime | None
 
 
 _COLUMNS = [getattr(Order, name) for name in LockedOrder.__dataclass_fields__]

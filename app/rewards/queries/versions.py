@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from app.accounts.models import Customer
 from app.kernel import clock
 from app.kernel.database import session
 from app.rewards.errors import RulesVersionNotFound
@@ -48,6 +49,23 @@ def get_rules_version(version: int) -> RulesVersion:
     if row is None:
         raise RulesVersionNotFound("There is no such version of the rules.")
     return _view(row, rules_in_force().version, clock.now())
+
+
+def list_sign_ups(*, since: datetime, limit: int | None) -> list[tuple[datetime, int]]:
+    """[(when, version in force then)] of customers who joined since then, the oldest first."""
+    version = (
+        select(RewardsRules.version)
+        .where(RewardsRules.effective_from <= Customer.created_at)
+        .order_by(RewardsRules.effective_from.desc(), RewardsRules.version.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    joined = select(Customer.created_at, func.coalesce(version, 1)).where(
+        Customer.role == "customer", Customer.created_at >= since
+    )
+    return [
+        (at, number) for at, number in session().execute(joined.order_by(Customer.created_at).limit(limit))
+    ]
 
 
 def _view(row: RewardsRules, in_force: int, now: datetime) -> RulesVersion:

@@ -7,11 +7,13 @@ points that pay for an amount are rounded up, so that the programme never gives 
 from app.rewards.rules.draft import check_draft
 from app.rewards.rules.earning import (
     Bonus,
+    BonusAction,
     Earned,
     EarnLine,
     EarnPart,
     EarnRule,
     EarnRules,
+    bonuses_for,
     earn_for,
     earned_by_card,
 )
@@ -38,6 +40,7 @@ from app.rewards.rules.tiers import Standing, Tier, TierRules, TierStatus, asses
 __all__ = [
     "Binding",
     "Bonus",
+    "BonusAction",
     "EarnLine",
     "EarnPart",
     "EarnRule",
@@ -55,6 +58,7 @@ __all__ = [
     "TierStatus",
     "accept_points",
     "assess",
+    "bonuses_for",
     "check_draft",
     "choose_lots",
     "earn_for",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.rewards.rules.programme import Rules
 
 Rounding = Literal["down", "half_up", "up"]
+BonusAction = Literal["sign_up", "first_order", "review"]
 
 
 class Window(Scope, frozen=True, kw_only=True):
@@ -68,7 +69,7 @@ class EarnRule(Window, frozen=True, kw_only=True):
 class Bonus(Window, frozen=True, kw_only=True):
     """A fixed number of points for something done once. `review`: no draft may promise it before there are reviews."""
 
-    action: Literal["sign_up", "first_order", "review"]
+    action: BonusAction
     points: Points
 
 
@@ -90,6 +91,18 @@ class EarnRules(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[EarnRule, ...] = ()
     excludes: tuple[Scope, ...] = ()
     bonuses: tuple[Bonus, ...] = ()
+
+
+def bonuses_for(
+    action: BonusAction, *, tier: str, at: datetime, rules: Rules, basket: int = 0
+) -> list[Bonus]:
+    """What `action` gives to a customer of `tier`, dry runs included; `basket` in minor units."""
+    held = rules.tiers.find(tier).code
+    return [
+        bonus
+        for bonus in rules.earn.bonuses
+        if bonus.action == action and bonus.points and bonus.is_open(basket=basket, tier=held, at=at)
+    ]
 
 
 class EarnLine(SpendLine, Protocol):

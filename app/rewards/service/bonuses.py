@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 from sqlalchemy import select
@@ -16,32 +15,36 @@ from app.kernel.database import session
 from app.rewards.errors import AlreadyPosted
 from app.rewards.models import PointsAccount
 from app.rewards.programme_models import PointsDryRun
-from app.rewards.rules import Bonus, EarnPart, Rules
+from app.rewards.rules import Bonus, BonusAction, EarnPart, Rules, bonuses_for
 from app.rewards.service import activity, earning
 from app.rewards.service.earning import Earning
 from app.rewards.service.tiers import reassess
-
-Action = Literal["sign_up", "first_order", "review"]
 
 
 def give(
     *,
     customer_id: uuid.UUID,
-    action: Action,
+    action: BonusAction,
     source_id: str,
     rules: Rules,
     actor: Actor,
     basket: int = 0,
+    at: datetime | None = None,
+    tier: str | None = None,
     order_number: str | None = None,
     confirms_at: datetime | None = None,
 ) -> int:
     """Give what the rules' bonuses for `action` add up to; how many points. Nothing the second time.
 
     `source_id` is what may earn it once: the customer for sign-up and first order, the review for a review.
-    Spendable at once, or pending until `confirms_at`. `basket` in minor units.
+    Spendable at once, or pending until `confirms_at`. `basket` in minor units. `at` and `tier` are what the bonuses
+    are chosen for, when that was decided before; None: now, and the tier that the customer has.
     """
     now = clock.now()
-    live = _open_bonuses(customer_id, action, basket, rules, now)
+    if not any(bonus.action == action for bonus in rules.earn.bonuses):
+        return 0
+    held = _tier_of(customer_id) if tier is None else tier
+    live = bonuses_for(action, basket=basket, tier=held, at=at or now, rules=rules)
     for bonus in live:
         if bonus.dry_run:
             _record(bonus, action, source_id, customer_id, rules, now)
@@ -72,19 +75,13 @@ def give(
     return points
 
 
-def _open_bonuses(
-    customer_id: uuid.UUID, action: Action, basket: int, rules: Rules, now: datetime
-) -> list[Bonus]:
-    offered = [bonus for bonus in rules.earn.bonuses if bonus.action == action and bonus.points]
-    if not offered:
-        return []
-    tier = session().scalar(select(PointsAccount.tier).where(PointsAccount.customer_id == customer_id))
-    held = rules.tiers.find(tier or "").code
-    return [bonus for bonus in offered if bonus.is_open(basket=basket, tier=held, at=now)]
+def _tier_of(customer_id: uuid.UUID) -> str:
+    account = PointsAccount
+    return session().scalar(select(account.tier).where(account.customer_id == customer_id)) or ""
 
 
 def _record(
-    bonus: Bonus, action: Action, source_id: str, customer_id: uuid.UUID, rules: Rules, now: datetime
+    bonus: Bonus, action: BonusAction, source_id: str, customer_id: uuid.UUID, rules: Rules, now: datetime
 ) -> None:
     statement = insert(PointsDryRun).values(
         rule=bonus.name,
