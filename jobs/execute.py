@@ -13,7 +13,7 @@ from app.kernel.database import db, run_atomically
 from app.outbox import delivery
 from app.outbox.delivery import Begun
 from jobs.process import flask_app
-from jobs.registry import Later, RunningJob, handlers
+from jobs.registry import Later, RunningJob, Unanswered, handlers
 
 log = structlog.get_logger("jobs")
 
@@ -64,7 +64,8 @@ def _handle(begun: Begun) -> None:
 def _failed(begun: Begun, error: Exception) -> None:
     """Whatever the handler left open is thrown away first."""
     db.session.rollback()
-    dead = run_atomically(lambda: delivery.fail(begun=begun, error=f"{type(error).__name__}: {error}"))
+    note = delivery.put_off if isinstance(error, Unanswered) else delivery.fail
+    dead = run_atomically(lambda: note(begun=begun, error=f"{type(error).__name__}: {error}"))
     if isinstance(error, Later) and not dead:
         log.info("job later", attempts=begun.attempts, reason=str(error))
     else:

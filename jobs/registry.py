@@ -34,6 +34,10 @@ class Later(Exception):
     """Raised by a handler: not now, and that is no fault. The job comes again after its usual wait."""
 
 
+class Unanswered(Later):
+    """Somebody whom the job needs gives no answer: it asks again every two minutes, for a day."""
+
+
 Handler = Callable[[RunningJob], None]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -24,6 +24,11 @@ OVERDUE = timedelta(minutes=3)
 MAX_ATTEMPTS = 12
 BACKOFF = (5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 3600)
 """Seconds to wait after the first, second, … failure."""
+SILENCE_STEPS = 5
+"""While somebody else does not answer, the wait stays at this step of BACKOFF: two minutes after they are back
+all is done."""
+SILENCE = timedelta(days=1)
+"""So long after it was wished for, no answer is a failure like any other."""
 KEEP_DONE = timedelta(days=30)
 _ERROR_LENGTH = 2000
 
@@ -46,6 +51,7 @@ class Begun:
     payload: dict[str, Any]
     request_id: str
     attempts: int
+    created_at: datetime
 
 
 def lock_due(*, limit: int) -> Sequence[Due]:
@@ -78,7 +84,15 @@ def begin(*, row_id: uuid.UUID) -> Begun | None:
         update(OutboxRow)
         .where(OutboxRow.id == row_id, OutboxRow.done_at.is_(None), OutboxRow.dead_at.is_(None))
         .values(attempts=OutboxRow.attempts + 1)
-        .returning(table.id, table.topic, table.dedupe_key, table.payload, table.request_id, table.attempts)
+        .returning(
+            table.id,
+            table.topic,
+            table.dedupe_key,
+            table.payload,
+            table.request_id,
+            table.attempts,
+            table.created_at,
+        )
     )
     row = session().execute(statement).first()
     if row is None:
@@ -101,12 +115,26 @@ def fail(*, begun: Begun, error: str) -> bool:
     if begun.attempts >= MAX_ATTEMPTS:
         _bury(begun.id, error)
         return True
-    wait = timedelta(seconds=BACKOFF[min(begun.attempts, len(BACKOFF)) - 1])
-    statement = update(OutboxRow).where(OutboxRow.id == begun.id, OutboxRow.done_at.is_(None))
-    session().execute(
-        statement.values(enqueued_at=None, run_at=clock.now() + wait, last_error=error[:_ERROR_LENGTH])
-    )
+    _again(begun, begun.attempts, error)
     return False
+
+
+def put_off(*, begun: Begun, error: str) -> bool:
+    """Whom it needs did not answer: due again within two minutes, and none of its attempts is used up.
+
+    After a day without an answer as `fail`; True when the row is dead then.
+    """
+    if clock.now() - begun.created_at > SILENCE:
+        return fail(begun=begun, error=error)
+    _again(begun, min(begun.attempts, SILENCE_STEPS), error)
+    return False
+
+
+def _again(begun: Begun, attempts: int, error: str) -> None:
+    wait = timedelta(seconds=BACKOFF[min(attempts, len(BACKOFF)) - 1])
+    statement = update(OutboxRow).where(OutboxRow.id == begun.id, OutboxRow.done_at.is_(None))
+    values = {"attempts": attempts, "run_at": clock.now() + wait, "last_error": error[:_ERROR_LENGTH]}
+    session().execute(statement.values(enqueued_at=None, **values))
 
 
 def take_back(*, queue: str) -> int:

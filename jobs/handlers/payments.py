@@ -19,7 +19,7 @@ from app.payments import disputes, issues, queries
 from app.payments import service as payments
 from app.payments.bookkeeping import Bookkeeper
 from app.payments.gateway import Absent, Gateway, Snapshot, Unknown
-from jobs.registry import Later, RunningJob, Task
+from jobs.registry import Later, RunningJob, Task, Unanswered
 
 DAYS = 3
 """How many days are matched each day, today included."""
@@ -54,7 +54,7 @@ def refund(job: RunningJob) -> None:
     """Send a queued card refund; it is sent under its own key, so that twice is once."""
     truth = ask_refund(refund_id=uuid.UUID(job.payload["refund_id"]), gateway=gateway(), actor=job.actor)
     if isinstance(truth, Unknown):
-        raise Later(truth.reason)
+        raise Unanswered(truth.reason)
 
 
 def reconcile_task() -> str | None:
@@ -87,7 +87,7 @@ def _payment_changed(job: RunningJob) -> str:
         return _not_ours(job)
     truth, _ = ask_payment(payment_id=payment_id, gateway=gateway(), actor=job.actor)
     if isinstance(truth, Unknown):
-        raise Later(truth.reason)
+        raise Unanswered(truth.reason)
     return "processed"
 
 
@@ -113,7 +113,7 @@ def _refund_changed(job: RunningJob) -> str:
         return _payment_changed(job)
     truth = ask_refund(refund_id=refund_id, gateway=gateway(), actor=job.actor)
     if isinstance(truth, Unknown):
-        raise Later(truth.reason)
+        raise Unanswered(truth.reason)
     return "processed"
 
 
@@ -124,7 +124,7 @@ def _disputed(job: RunningJob) -> str:
         return _only_told(job, ref)
     truth = keeper.fetch_dispute(ref)
     if isinstance(truth, Unknown):
-        raise Later(truth.reason)
+        raise Unanswered(truth.reason)
     if isinstance(truth, Absent):
         return "ignored"
     payment = queries.find_payment_by_gateway_ref(keeper.name, truth.payment_ref)

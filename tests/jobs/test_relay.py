@@ -25,7 +25,7 @@ from embedded import services, shelter
 from embedded.redis import Redis as RedisServer
 from jobs import execute
 from jobs.process import queues_on, redis_from
-from jobs.registry import Later, RunningJob
+from jobs.registry import Later, RunningJob, Unanswered
 from jobs.relay import JOB_TIMEOUT, relay_once
 from tests.sandbox.peers import wait_for
 
@@ -194,6 +194,23 @@ def test_failures_wait_longer_and_longer_and_end_dead(app: Flask, monkeypatch: p
     handler(monkeypatch)
     execute.run(app, found.id)
     assert row(key).done_at is not None
+
+
+def test_who_does_not_answer_is_asked_every_two_minutes_for_a_day(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler(monkeypatch, fails=Unanswered("timeout"))
+    key = put("test.effect")
+    waits = []
+    for _ in range(2 * delivery.MAX_ATTEMPTS):
+        execute.run(app, row(key).id)
+        waits.append(round((row(key).run_at - clock.now()).total_seconds(), -1))
+    assert max(waits) == waits[-1] == 120
+    assert row(key).dead_at is None
+    with clock.travel(days=1, seconds=1):
+        for _ in range(delivery.MAX_ATTEMPTS):
+            execute.run(app, row(key).id)
+    assert row(key).dead_at is not None
 
 
 def test_a_job_that_kills_its_worker_each_time_is_given_up(
