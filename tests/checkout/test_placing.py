@@ -103,35 +103,6 @@ def test_a_declined_card_gives_points_and_stock_back_at_once(
     assert list_holds(shopper.id) == []
 
 
-def test_another_card_pays_the_failed_order(gateway: SandboxGateway) -> None:
-    shopper = Shopper(gateway, points=5_000)
-    failed = shopper.place(shopper.quote(500), "pm_card_chargeDeclined")
-    paid = shopper.pay_again(failed["number"], "pm_card_visa")
-    assert (paid["number"], paid["status"]) == (failed["number"], "paid")
-    assert get_balance(shopper.id).available == 4_500
-    assert stock_of(shopper.variant_id) == (99, 0)
-    with pytest.raises(flow.OrderNotPayable):
-        shopper.pay_again(failed["number"], "pm_card_visa")
-    assert [payment.state for payment in payment_queries.list_payments_of(failed["number"])] == [
-        "declined",
-        "captured",
-    ]
-
-
-def test_what_was_placed_too_long_ago_is_not_paid_again(gateway: SandboxGateway) -> None:
-    shopper = Shopper(gateway, points=5_000)
-    number = shopper.place(shopper.quote(500), "pm_card_chargeDeclined")["number"]
-    before = (get_balance(shopper.id), stock_of(shopper.variant_id))
-    with clock.travel(days=7, seconds=1), pytest.raises(flow.OrderTooOld) as refused:
-        shopper.pay_again(number, "pm_card_visa", key="late")
-    assert refused.value.code == "ORDER_TOO_OLD"
-    assert get_order_view(number).status == "payment_failed"
-    assert (get_balance(shopper.id), stock_of(shopper.variant_id)) == before
-    assert len(payment_queries.list_payments_of(number)) == 1
-    with clock.travel(days=6, hours=23):
-        assert shopper.pay_again(number, "pm_card_visa", key="late")["status"] == "paid"
-
-
 @pytest.mark.parametrize(("token", "ending"), [("paid", "paid"), ("declined", "payment_failed")])
 def test_a_timeout_is_pending_until_the_truth_is_known(
     gateway: SandboxGateway, token: str, ending: str

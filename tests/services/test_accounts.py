@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 
 import psycopg
 import pytest
@@ -16,7 +15,7 @@ from app.accounts.service.tokens import Lifetimes
 from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import session, transaction
-from app.kernel.errors import Conflict, NotFound, RuleBroken, Unauthenticated
+from app.kernel.errors import Conflict, RuleBroken, Unauthenticated
 from tests.factories.people import actor_of, make_customer
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -243,74 +242,6 @@ class TestTokens:
     def refresh(self, token: str) -> accounts.IssuedTokens | None:
         with transaction():
             return accounts.refresh_tokens(refresh_token=token, lifetimes=LIFETIMES, user_agent=None)
-
-
-class TestAddresses:
-    def test_the_first_is_the_default_and_there_is_only_one(self) -> None:
-        person = register()
-        first, second = self.create(person), self.create(person)
-        assert (first.is_default, second.is_default) == (True, False)
-        third = self.create(person, is_default=True)
-        assert self.defaults(person) == [third.id]
-        with transaction():
-            accounts.update_address(
-                customer_id=person.id, address_id=first.id, data=HOME, countries=COUNTRIES, is_default=True
-            )
-        assert self.defaults(person) == [first.id]
-        with transaction():
-            accounts.delete_address(customer_id=person.id, address_id=first.id)
-        assert self.defaults(person) == [third.id]
-
-    def test_somebody_elses_is_not_there(self) -> None:
-        mine, stranger = register(), register()
-        row = self.create(mine)
-        for act in (self.read, self.change, self.delete):
-            with pytest.raises(NotFound), transaction():
-                act(stranger, row.id)
-        assert [address.line1 for address in queries.list_addresses(mine.id)] == [HOME.line1]
-
-    def test_every_wrong_field_is_named(self) -> None:
-        person = register()
-        wrong = AddressData(name=" ", line1="x" * 201, city="", country="ZZ", phone="call me")
-        with pytest.raises(RuleBroken) as refused, transaction():
-            accounts.create_address(customer_id=person.id, data=wrong, countries=COUNTRIES)
-        assert {error.field for error in refused.value.errors} == {
-            "name",
-            "line1",
-            "city",
-            "country",
-            "phone",
-        }
-        assert queries.list_addresses(person.id) == []
-
-    def test_no_more_than_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(rules, "MAX_ADDRESSES", 2)
-        person = register()
-        self.create(person), self.create(person)
-        with pytest.raises(RuleBroken) as refused:
-            self.create(person)
-        assert refused.value.code == "ADDRESS_LIMIT"
-        assert len(queries.list_addresses(person.id)) == 2
-
-    def create(self, person: Person, *, is_default: bool = False):
-        with transaction():
-            return accounts.create_address(
-                customer_id=person.id, data=HOME, countries=COUNTRIES, is_default=is_default
-            )
-
-    def defaults(self, person: Person) -> list[uuid.UUID]:
-        session().expire_all()
-        return [address.id for address in queries.list_addresses(person.id) if address.is_default]
-
-    def read(self, person: Person, address_id: uuid.UUID) -> None:
-        queries.get_address(customer_id=person.id, address_id=address_id)
-
-    def change(self, person: Person, address_id: uuid.UUID) -> None:
-        data = replace(HOME, line1="Somewhere else")
-        accounts.update_address(customer_id=person.id, address_id=address_id, data=data, countries=COUNTRIES)
-
-    def delete(self, person: Person, address_id: uuid.UUID) -> None:
-        accounts.delete_address(customer_id=person.id, address_id=address_id)
 
 
 class TestRoles:

@@ -51,3 +51,7 @@ def sign_in(client: FlaskClient, email: str, password: str = PASSWORD, **fields:
     """On the page, as a browser does it."""
     form = {"csrf_token": csrf_token(client), "email": email, "password": password, **fields}
     return client.post("/account/sign-in", data=form)
+
+
+def is_signed_in(client: FlaskClient) -> bool:
+    return client.get("/account/addresses").status_code == 200
