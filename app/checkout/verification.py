@@ -12,6 +12,7 @@ ORDERS = Probe(
         "order_lines": "the lines of an order add up to its totals in every part",
         "order_holds": "points are held while an order is pending, spent once it is paid, and free after it failed",
         "one_order_per_checkout": "a checkout made one order at most",
+        "earned_once": "an order that was paid earned once what it promised, no other order earned, and nothing else",
     },
     examined="SELECT count(*) FROM orders",
     sql="""
@@ -19,12 +20,12 @@ ORDERS = Probe(
         FROM orders o
         LEFT JOIN (
           SELECT order_id, sum(total) AS items, sum(extras) AS extras, sum(points) AS points,
-                 sum(points_value) AS points_value, sum(card) AS card
+                 sum(points_value) AS points_value, sum(card) AS card, sum(earn_points) AS earn_points
             FROM order_line GROUP BY order_id) l ON l.order_id = o.id
         LEFT JOIN points_hold h ON h.order_id = o.id AND h.state <> 'released'
        CROSS JOIN LATERAL (VALUES
-         ('order_lines', (l.items, l.extras, l.points, l.points_value, l.card) IS DISTINCT FROM
-            (o.items_total, o.shipping + o.tax, o.points, o.points_value, o.card_due)
+         ('order_lines', (l.items, l.extras, l.points, l.points_value, l.card, l.earn_points) IS DISTINCT FROM
+            (o.items_total, o.shipping + o.tax, o.points, o.points_value, o.card_due, o.earn_points)
             OR o.total <> o.points_value + o.card_due),
          ('order_holds',
             (h.id IS NOT NULL AND (h.amount <> o.points OR h.customer_id <> o.customer_id))
@@ -38,6 +39,60 @@ ORDERS = Probe(
       UNION ALL
       SELECT 'one_order_per_checkout', customer_id || ' ' || checkout_key FROM orders
        GROUP BY customer_id, checkout_key HAVING count(*) > 1
+      UNION ALL
+      SELECT 'earned_once', coalesce(o.number, e.order_number, e.source_id)
+        FROM orders o FULL JOIN (SELECT * FROM points_earning WHERE source_type = 'order') e
+          ON e.source_id = o.id::text
+       WHERE (e.id IS NOT NULL) IS DISTINCT FROM (o.paid_at IS NOT NULL AND o.earn_points > 0)
+          OR (e.customer_id, e.order_number, e.points, e.rules_version)
+          <> (o.customer_id, o.number, o.earn_points, o.rules_version)
+    """,
+)
+
+BACK = Probe(
+    checks={
+        "refunds": "what has come back of an order is the sum over its refunds, and over its lines",
+        "refund_lines": "what has come back of each line, units, money and points, is what the refunds say of it",
+        "refund_points": "the points that refunds returned and took back are those that the ledger moved",
+    },
+    examined="SELECT count(*) FROM order_refund",
+    sql="""
+      WITH refunds AS (
+        SELECT order_id, sum(points) AS points, sum(points_value) AS points_value, sum(card) AS card,
+               sum(clawback) AS clawback
+          FROM order_refund WHERE lines <> '[]' GROUP BY order_id
+      ), told AS (
+        SELECT order_id, l ->> 'sku' AS sku, sum((l ->> 'quantity')::bigint) AS quantity,
+               sum((l ->> 'points')::bigint) AS points, sum((l ->> 'points_value')::bigint) AS points_value,
+               sum((l ->> 'card')::bigint) AS card, sum((l ->> 'clawback')::bigint) AS clawback
+          FROM order_refund CROSS JOIN LATERAL jsonb_array_elements(lines) AS l GROUP BY 1, 2
+      ), moved AS (
+        SELECT split_part(x.idem_key, ':', 2) AS order_id,
+               -sum(e.amount) FILTER (WHERE x.kind = 'refund' AND e.account = 'redeemed') AS points,
+               sum(e.amount) FILTER (WHERE x.kind = 'earn_cancel' AND e.account = 'issued'
+                                        OR x.kind = 'clawback' AND e.account = 'clawback') AS clawback
+          FROM points_tx x JOIN points_entry e ON e.tx_id = x.id
+         WHERE x.kind IN ('refund','earn_cancel','clawback') AND x.idem_key LIKE 'refund:%' GROUP BY 1
+      )
+      SELECT 'refunds', o.number
+        FROM orders o LEFT JOIN refunds r ON r.order_id = o.id
+        LEFT JOIN (
+          SELECT order_id, sum(refunded_points) AS points, sum(refunded_points_value) AS points_value,
+                 sum(refunded_card) AS card FROM order_line GROUP BY order_id) l ON l.order_id = o.id
+       WHERE (o.refunded_points, o.refunded_points_value, o.refunded_card) IS DISTINCT FROM
+             (coalesce(r.points, 0), coalesce(r.points_value, 0), coalesce(r.card, 0))
+          OR (o.refunded_points, o.refunded_points_value, o.refunded_card) IS DISTINCT FROM
+             (l.points, l.points_value, l.card)
+      UNION ALL
+      SELECT 'refund_lines', coalesce(l.order_id, t.order_id) || ' ' || coalesce(l.sku, t.sku)
+        FROM order_line l FULL JOIN told t ON t.order_id = l.order_id AND t.sku = l.sku
+       WHERE (l.refunded_quantity, l.refunded_points, l.refunded_points_value, l.refunded_card, l.refunded_earned)
+             IS DISTINCT FROM (coalesce(t.quantity, 0), coalesce(t.points, 0), coalesce(t.points_value, 0),
+                               coalesce(t.card, 0), coalesce(t.clawback, 0))
+      UNION ALL
+      SELECT 'refund_points', coalesce(r.order_id::text, m.order_id)
+        FROM refunds r FULL JOIN moved m ON m.order_id = r.order_id::text
+       WHERE (coalesce(r.points, 0), coalesce(r.clawback, 0)) <> (coalesce(m.points, 0), coalesce(m.clawback, 0))
     """,
 )
 
@@ -94,4 +149,4 @@ STOCK = Probe(
     """,
 )
 
-SHOP: tuple[Probe, ...] = (ORDERS, CARD, STOCK)
+SHOP: tuple[Probe, ...] = (ORDERS, BACK, CARD, STOCK)

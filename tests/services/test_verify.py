@@ -22,6 +22,7 @@ from app.kernel.database import session, transaction
 from app.rewards.models import PointsLot
 from app.rewards.rules import Rules
 from app.rewards.service import adjustments, earning, holds
+from app.rewards.service.earning import Earning
 from app.rewards.service.posting import Leg, Posting, post
 from tests.factories.people import actor_of, give_points, make_customer
 
@@ -51,10 +52,11 @@ def books(app: Flask) -> uuid.UUID:
                 customer_id=customer_id, points=300, reason_code="goodwill", note="for 'a' test – ⚑\n\t\\\"",
                 rules=RULES, actor=staff,
             )  # fmt: skip
-            earning.earn_pending(
-                customer_id=customer_id, order_id=ids.uuid7(), order_number="MPC-1", points=70,
-                confirms_at=clock.now(), rules_version=1, breakdown={}, actor=ACTOR,
-            )  # fmt: skip
+            for occasion in ("sign_up", "review"):
+                earning_id = earning.book(
+                    Earning(customer_id, occasion, "1", None, 70, clock.now(), 1, {}, "Bonus"), actor=ACTOR
+                )
+            earning.confirm(earning_id=earning_id, rules=RULES, actor=ACTOR)
             for end in (holds.capture, holds.release, None):
                 order_id = ids.uuid7()
                 holds.hold(
@@ -150,6 +152,26 @@ BREAKS: dict[str, tuple[str, str]] = {
     "earnings_match": (
         "UPDATE points_earning SET points = points + 1 WHERE customer_id = %(c)s",
         "UPDATE points_earning SET points = points - 1 WHERE customer_id = %(c)s",
+    ),
+    "earnings_booked": (
+        "UPDATE points_earning SET points = points + 1 WHERE customer_id = %(c)s AND state = 'confirmed'",
+        "UPDATE points_earning SET points = points - 1 WHERE customer_id = %(c)s AND state = 'confirmed'",
+    ),
+    "earnings_booked: gone": (
+        "UPDATE points_earning SET state = 'cancelled' WHERE customer_id = %(c)s AND state = 'confirmed'",
+        "UPDATE points_earning SET state = 'confirmed' WHERE customer_id = %(c)s AND state = 'cancelled'",
+    ),
+    "earnings_confirmed": (
+        "UPDATE points_earning SET resolved_at = resolved_at + interval '1 day' WHERE state = 'confirmed'",
+        "UPDATE points_earning SET resolved_at = resolved_at - interval '1 day' WHERE state = 'confirmed'",
+    ),
+    "lifetime": (
+        "UPDATE points_account SET lifetime_earned = lifetime_earned + 1 WHERE customer_id = %(c)s",
+        "UPDATE points_account SET lifetime_earned = lifetime_earned - 1 WHERE customer_id = %(c)s",
+    ),
+    "tiers": (
+        "UPDATE points_account SET tier = 'silver' WHERE customer_id = %(c)s",
+        "UPDATE points_account SET tier = 'member' WHERE customer_id = %(c)s",
     ),
     "adjustments_booked": (
         "UPDATE points_adjustment SET points = points + 1 WHERE customer_id = %(c)s",

@@ -7,6 +7,7 @@ minutes and little memory. `app.audit.verification.run` runs them.
 from __future__ import annotations
 
 from app.audit.verification import Probe
+from app.rewards.service.verify_earned import EARNED, TIERS
 
 TRANSACTIONS = Probe(
     checks={
@@ -199,4 +200,4 @@ STAFF = Probe(
     """,
 )
 
-LEDGER: tuple[Probe, ...] = (PROGRAMME, TRANSACTIONS, ACCOUNTS, LOTS, HOLDS, STAFF)
+LEDGER: tuple[Probe, ...] = (PROGRAMME, TRANSACTIONS, ACCOUNTS, LOTS, HOLDS, EARNED, TIERS, STAFF)
