@@ -54,12 +54,16 @@ def seal_hash(before: bytes, seal: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(before + "|".join(str(seal[name]) for name in SEALED).encode()).digest()
 
 
-def problems(document: Any) -> list[str]:
-    """What is wrong with a certificate, in sentences; nothing when it holds. Never raises on bad input."""
+def problems(document: Any, *, seal: str | None = None) -> list[str]:
+    """What is wrong with a certificate, in sentences; nothing when it holds. Never raises on bad input.
+
+    `seal`: the hash, in hex, of the seal that it must be under, known from elsewhere. None: the certificate is
+    compared with itself alone, which anybody can write so that it agrees.
+    """
     try:
         if document["format"] != FORMAT:
             return [f"This is not a certificate of format {FORMAT}."]
-        return [*_chain_problems(document), *_seal_problems(document)]
+        return [*_chain_problems(document), *_seal_problems(document, seal)]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         return [f"The certificate is damaged: {type(error).__name__} {error}."]
 
@@ -89,10 +93,20 @@ def _chain_problems(document: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _seal_problems(document: Mapping[str, Any]) -> list[str]:
+def sealed_balances(document: Mapping[str, Any]) -> dict[str, int]:
+    """The balances in points after the last transaction that the seal covers, of a certificate that holds."""
+    sums = dict.fromkeys(BALANCES, 0)
+    for transaction in document["transactions"][: document["seal"]["leaf_version"]]:
+        for _, account, _, amount in transaction["entries"]:
+            if account in sums:
+                sums[account] += amount
+    return sums
+
+
+def _seal_problems(document: Mapping[str, Any], wanted: str | None) -> list[str]:
     seal = document["seal"]
     if seal is None:
-        return []
+        return ["The certificate is under no seal."] if wanted else []
     version = seal["leaf_version"]
     if not 1 <= version <= len(document["transactions"]):
         return ["The seal covers a transaction that is not there."]
@@ -106,4 +120,6 @@ def _seal_problems(document: Mapping[str, Any]) -> list[str]:
         found.append("The chain is not under the seal: its path leads to another root.")
     if seal_hash(bytes.fromhex(seal["prev_hash"]), seal).hex() != seal["hash"]:
         found.append("The seal has been changed: its hash is not the hash of what it says.")
+    if wanted is not None and seal["hash"] != wanted:
+        found.append(f"The certificate is under another seal: number {seal['seq']}, {seal['hash']}.")
     return found

@@ -111,9 +111,19 @@ def test_the_commands_work_and_checking_needs_no_database(
     from app import create_app
 
     offline = create_app().test_cli_runner()
-    checked = offline.invoke(args=["rewards", "check", str(file)])
+    kept = json.loads(printed.output)["seal"]["hash"]
+    checked = offline.invoke(args=["rewards", "check", str(file), "--seal", kept.upper()])
     assert checked.exit_code == 0, checked.output
-    assert "It holds: available 342, held 0" in checked.output
+    assert (
+        "It holds under seal 2: available 300, held 0, pending 0, debt 0 after 3 transactions."
+        in checked.output
+    )
+    assert "1 more came after the seal, to available 342" in checked.output
+    alone = offline.invoke(args=["rewards", "check", str(file)])
+    assert alone.exit_code == 0, alone.output
+    assert "It agrees with itself: available 342" in alone.output
+    assert "Nothing but the file was asked" in alone.output
+    assert "It holds" not in alone.output
     file.write_text(printed.output.replace('"available": 342', '"available": 343'), encoding="utf-8")
     refused = offline.invoke(args=["rewards", "check", str(file)])
     assert refused.exit_code == 1
@@ -124,6 +134,45 @@ def test_the_commands_work_and_checking_needs_no_database(
 def test_who_never_had_points_has_no_certificate() -> None:
     with pytest.raises(NotFound), transaction():
         prove(customer_id=ids.uuid7())
+
+
+def test_a_certificate_made_from_nothing_is_under_no_seal_that_was_kept(
+    app: Flask, document: dict[str, Any], tmp_path: Path
+) -> None:
+    kept = document["seal"]["hash"]
+    made_up = _made_up(document["seal"])
+    assert certificate.problems(made_up) == [], "it agrees with itself"
+    unsealed = {**document, "seal": None}
+    assert certificate.problems(document, seal=kept) == []
+    for forged in (made_up, unsealed, {**made_up, "seal": None}):
+        assert len(certificate.problems(forged, seal=kept)) == 1
+        file = tmp_path / "certificate.json"
+        file.write_text(json.dumps(forged), encoding="utf-8")
+        checked = app.test_cli_runner().invoke(args=["rewards", "check", str(file), "--seal", kept])
+        assert checked.exit_code == 1
+        assert "seal" in checked.output
+    refused = app.test_cli_runner().invoke(args=["rewards", "check", str(file), "--seal", "abc"])
+    assert refused.exit_code == 2
+    assert "64 hexadecimal digits" in refused.output
+
+
+def _made_up(seal: dict[str, Any]) -> dict[str, Any]:
+    """A million points that nobody ever had, under a tree of one leaf."""
+    customer = str(ids.uuid7())
+    row = {
+        "seq": 1, "id": str(ids.uuid7()), "kind": "adjust", "idem_key": "x", "ref_type": "adjustment", "ref_id": "x",
+        "actor": "x", "description": "x", "meta": "{}", "created_at_us": 1,
+        "entries": [[1, "adjusted", None, -1_000_000], [2, "available", customer, 1_000_000]],
+    }  # fmt: skip
+    head = certificate.link(certificate.START, customer, row)
+    tree = {"root": merkle.leaf(uuid.UUID(customer), 1, head).hex(), "path": [], "leaf_version": 1}
+    tree = {**seal, **tree}
+    tree["hash"] = certificate.seal_hash(bytes.fromhex(tree["prev_hash"]), tree).hex()
+    return {
+        "format": certificate.FORMAT, "customer_id": customer, "issued_at": "", "version": 1, "head": head.hex(),
+        "balances": {"available": 1_000_000, "held": 0, "pending": 0, "debt": 0},
+        "transactions": [{**row, "hash": head.hex()}], "seal": tree,
+    }  # fmt: skip
 
 
 def test_seals_are_append_only(

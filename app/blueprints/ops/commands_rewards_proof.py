@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -17,6 +19,7 @@ from app.blueprints.ops.commands_rewards import group
 from app.checkout.verification import SHOP
 from app.kernel.actor import system
 from app.kernel.database import end_reading, transaction
+from app.kernel.errors import ShopError
 from app.rewards import certificate
 from app.rewards.service import expiry
 from app.rewards.service.proof import prove
@@ -63,8 +66,11 @@ def _as_data(report: Verification) -> dict[str, object]:
 @group.command("seal")
 def seal_command() -> None:
     """Put one hash over all chains as they stand. Keep the line that it prints somewhere else."""
-    with transaction():
-        made = seal()
+    try:
+        with transaction():
+            made = seal()
+    except ShopError as error:
+        raise click.ClickException(error.message) from None
     click.echo(
         f"seal {made['seq']}: {made['hash']} over {made['accounts']:,} accounts with {made['transactions']:,} "
         f"transactions and {made['audit_rows']:,} audit rows"
@@ -82,23 +88,67 @@ def prove_command(customer: str) -> None:
     click.echo(json.dumps(document, indent=1, ensure_ascii=False))
 
 
+def _seal_hash(_context: click.Context, _option: click.Parameter, typed: str | None) -> str | None:
+    """As it was printed, lower case. Raises BadParameter."""
+    if typed is None:
+        return None
+    if re.fullmatch("[0-9a-fA-F]{64}", typed.strip()) is None:
+        raise click.BadParameter("a seal's hash is 64 hexadecimal digits.")
+    return typed.strip().lower()
+
+
 @group.command("check")
 @click.argument("file", metavar="CERTIFICATE", type=click.File("r", encoding="utf-8"))
-def check_command(file: TextIO) -> None:
-    """Recompute a certificate from what it says, with no database. Exit code 1 when it does not hold."""
+@click.option(
+    "--seal", "kept", metavar="HASH", callback=_seal_hash, help="The hash that `seal` printed and you kept."
+)
+def check_command(file: TextIO, kept: str | None) -> None:
+    """Recompute a certificate from what it says, with no database. Exit code 1 when it does not hold.
+
+    Only --seal ties it to the shop's books: without it, a certificate that somebody made up holds as well.
+    """
     try:
         document = json.load(file)
     except ValueError as error:
         raise click.ClickException(f"This is not JSON: {error}.") from error
-    found = certificate.problems(document)
+    found = certificate.problems(document, seal=kept)
     for problem in found:
         click.echo(problem, err=True)
     if found:
         sys.exit(1)
+    for sentence in _under_the_seal(document) if kept else _by_itself(document):
+        click.echo(sentence)
+
+
+def _under_the_seal(document: Mapping[str, Any]) -> Iterator[str]:
     sealed = document["seal"]
-    under = f"under seal {sealed['seq']} {sealed['hash']}" if sealed else "under no seal yet"
-    balances = ", ".join(f"{name} {points:,}" for name, points in document["balances"].items())
-    click.echo(f"It holds: {balances} after {document['version']:,} transactions, {under}.")
+    covered = sealed["leaf_version"]
+    yield (
+        f"It holds under seal {sealed['seq']}: {_points(certificate.sealed_balances(document))} "
+        f"after {covered:,} transactions."
+    )
+    if covered < document["version"]:
+        later = document["version"] - covered
+        yield (
+            f"{later:,} more came after the seal, to {_points(document['balances'])}: "
+            "the next seal will cover them."
+        )
+
+
+def _by_itself(document: Mapping[str, Any]) -> Iterator[str]:
+    yield f"It agrees with itself: {_points(document['balances'])} after {document['version']:,} transactions."
+    sealed = document["seal"]
+    under = (
+        f"It says that it is under seal {sealed['seq']} {sealed['hash']}" if sealed else "It is under no seal"
+    )
+    yield (
+        f"{under}. Nothing but the file was asked, and anybody can write one that agrees with itself: "
+        "give --seal HASH, as flask rewards seal printed it."
+    )
+
+
+def _points(balances: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {points:,}" for name, points in balances.items())
 
 
 @group.command("expire")
