@@ -4,101 +4,20 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import uuid
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
 import psycopg
 import pytest
-from flask import Blueprint, Flask
+from flask import Flask
 from flask.testing import FlaskClient
-from msgspec import Meta, Struct
-from sqlalchemy import event, text
 
-from app.blueprints.api_v1.answers import Answer, Listing, Money, PageInfo, PageQuery, answer
-from app.blueprints.api_v1.contract import contract_of, current, endpoint
-from app.blueprints.api_v1.errors import CATALOGUE
-from app.blueprints.api_v1.idempotent import IdempotentRequest, once
+from app.blueprints.api_v1.contract import contract_of, endpoint
 from app.extensions import csrf
-from app.kernel.database import db, session
-from app.kernel.errors import Conflict
-from app.kernel.money import Money as KernelMoney
 from tests.web.people import Caller, sign_up
-
-bp = Blueprint("probe", __name__, url_prefix="/api/v1/probe")
-Quantity = Annotated[int, Meta(ge=1, le=99)]
-
-
-class Line(Struct, kw_only=True, forbid_unknown_fields=True):
-    sku: Annotated[str, Meta(min_length=1, max_length=40)]
-    quantity: Quantity
-
-
-class ProbeBody(Struct, kw_only=True, forbid_unknown_fields=True):
-    points: Annotated[int, Meta(ge=0, le=2**53 - 1)]
-    lines: list[Line] = []
-    note: str | None = None
-
-
-class ProbeQuery(PageQuery, kw_only=True, forbid_unknown_fields=True):
-    q: str | None = None
-    brand: list[str] = []
-    in_stock: bool = False
-
-
-class Echo(Struct):
-    points: int
-    price: Money
-
-
-@bp.get("/list")
-@endpoint("List", auth="public", query=ProbeQuery, returns={200: Listing[str]}, cache=60)
-def probe_list(query: ProbeQuery) -> Answer:
-    items = [query.q or "", *query.brand, str(query.in_stock), str(query.size)]
-    return answer(Listing(items, PageInfo(limit=query.size)))
-
-
-@bp.post("/things")
-@endpoint("Add", auth="customer", body=ProbeBody, returns={201: Echo})
-def probe_things(body: ProbeBody) -> Answer:
-    return answer(Echo(body.points, Money.of(KernelMoney(12345, "HKD"))), status=201)
-
-
-@bp.post("/count/<name>")
-@endpoint("Count", auth="customer", body=ProbeBody, returns={201: Echo}, idempotent=True)
-def probe_count(name: str, body: ProbeBody, key: IdempotentRequest) -> Answer:
-    def work() -> Answer:
-        session().execute(
-            text("INSERT INTO effect_done (dedupe_key, done_at) VALUES (:key, now())"),
-            {"key": f"{name}:{uuid.uuid4()}"},
-        )
-        if body.note == "refuse":
-            raise Conflict("No.", code="STOCK_INSUFFICIENT", details={"available": 1})
-        if body.note == "later":
-            raise Conflict("Later.", code="BUSY", retry_after=1)
-        return answer(Echo(body.points, Money.of(KernelMoney(1, "HKD"))), status=201)
-
-    return once(key, work)
-
-
-@bp.get("/staff")
-@endpoint("Staff", auth="staff", permission="audit.read", returns={200: None})
-def probe_staff() -> Answer:
-    return answer(None, message=str(current().id))
-
-
-@bp.get("/wrong")
-@endpoint("Wrong", auth="public", returns={200: Echo})
-def probe_wrong() -> Answer:
-    return answer(PageInfo(limit=1))
-
-
-@bp.get("/broken")
-@endpoint("Broken", auth="public", returns={200: None})
-def probe_broken() -> Answer:
-    session().execute(text("SELECT secret_column FROM nowhere"))
-    return answer(None)
+from tests.web.probe import bp, codes
+from tests.web.statements import statements as counted
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -115,25 +34,8 @@ def caller(client: FlaskClient, _probe: None) -> Caller:
 @pytest.fixture
 def statements(app: Flask) -> Iterator[list[str]]:
     """Every SQL statement sent while the test runs."""
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    with app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(engine, "before_cursor_execute", note)
-
-
-def codes(answer: Any) -> dict[str, str]:
-    """{field: code} of a refusal; asserts the envelope on the way."""
-    body = answer.json
-    assert set(body) == {"status", "message", "data"}
-    assert body["status"] == "error"
-    assert body["data"]["request_id"] == answer.headers["X-Request-Id"]
-    return {error["field"]: error["code"] for error in body["data"]["errors"]}
+    with counted(app) as sent:
+        yield sent
 
 
 def things(caller: Caller, body: Any) -> Any:
@@ -393,62 +295,3 @@ class TestAnswers:
     def test_signing_in_costs_one_statement(self, caller: Caller, statements: list[str]) -> None:
         assert caller.call("GET", "/me").status_code == 200
         assert len(statements) == 1, statements
-
-
-class TestDocument:
-    def test_every_call_is_in_it_and_every_reference_resolves(self, app: Flask, client: FlaskClient) -> None:
-        made = client.get("/api/v1/openapi.json").json
-        assert made["openapi"] == "3.1.0"
-        described = {(method.upper(), path) for path, methods in made["paths"].items() for method in methods}
-        declared = {
-            (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule)))
-            for rule in app.url_map.iter_rules()
-            if contract_of(app.view_functions[rule.endpoint])
-            for method in rule.methods - {"HEAD", "OPTIONS"}
-        }
-        assert described == declared
-        text = json.dumps(made)
-        references = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}
-        assert references <= set(made["components"]["schemas"])
-        assert references > {"Error", "ProbeBody"}
-
-    def test_it_says_what_a_call_needs(self, client: FlaskClient) -> None:
-        paths = client.get("/api/v1/openapi.json").json["paths"]
-        count = paths["/api/v1/probe/count/{name}"]["post"]
-        assert {(p["name"], p["in"]) for p in count["parameters"]} == {
-            ("name", "path"),
-            ("Idempotency-Key", "header"),
-        }
-        assert {"201", "400", "401", "409", "413", "415", "422", "429"} <= set(count["responses"])
-        assert count["security"] == [{"bearer": []}]
-        listed = paths["/api/v1/probe/list"]["get"]
-        assert [p["name"] for p in listed["parameters"]] == [
-            "cursor",
-            "limit",
-            "total",
-            "q",
-            "brand",
-            "in_stock",
-        ]
-        assert listed["security"] == []
-
-    def test_every_declared_code_is_explained(self, app: Flask) -> None:
-        declared = {
-            code
-            for view in app.view_functions.values()
-            if (contract := contract_of(view))
-            for code in contract.errors
-        }
-        assert {"EMAIL_IN_USE", "CREDENTIALS_INVALID"} <= declared <= set(CATALOGUE)
-
-    def test_the_page_needs_no_network(self, client: FlaskClient) -> None:
-        page = client.get("/api/docs")
-        assert page.status_code == 200
-        assert "/api/v1/auth/register" in page.text
-        assert "EMAIL_IN_USE" in page.text
-        assert not re.search(r'(?:src|href)="(?:https?:)?//', page.text)
-
-    def test_operation_ids_are_unique(self, client: FlaskClient) -> None:
-        paths = client.get("/api/v1/openapi.json").json["paths"]
-        names = [operation["operationId"] for methods in paths.values() for operation in methods.values()]
-        assert len(names) == len(set(names)) > 8
