@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import time
+import uuid
 from datetime import timedelta
 from functools import partial
 
 from app.kernel.actor import system
 from app.kernel.database import end_reading, run_atomically
-from app.rewards.queries import list_ranked, rules_in_force
+from app.outbox import service as outbox
+from app.outbox.service import Job
+from app.rewards.queries import list_movable, rules_in_force
 from app.rewards.service import earning, tiers
-from jobs.registry import Task
+from app.rewards.service.rules_versions import RULES_CHANGED
+from jobs.registry import RunningJob, Task
 
 BATCH = 200
+BUDGET_SECONDS = 60.0  # of the two minutes that a job may take; another goes on
 
 
 def confirm_due() -> str | None:
@@ -28,17 +35,38 @@ def confirm_due() -> str | None:
 
 
 def reassess_tiers() -> str | None:
-    """Look again at everybody above the lowest tier: what was earned a year ago counts no more."""
-    rules = rules_in_force().tiers
-    last, seen = None, 0
-    while ranked := list_ranked(after=last, limit=BATCH):
-        end_reading()
-        for customer_id in ranked:
-            run_atomically(partial(tiers.reassess, customer_id=customer_id, rules=rules))
-        last, seen = ranked[-1], seen + len(ranked)
+    """Look again at everybody whose tier may have to move: what was earned a year ago counts no more."""
+    seen, _ = _reassess(None, seconds=math.inf)
     return f"{seen} tiers looked at"
 
 
+def rules_changed(job: RunningJob) -> None:
+    """New rules may lower or raise what a tier takes: look at everybody, one job after the other."""
+    after = job.payload.get("after")
+    _, last = _reassess(uuid.UUID(after) if after else None, seconds=BUDGET_SECONDS)
+    if last is not None:
+        version = job.payload["version"]
+        more = Job(
+            RULES_CHANGED, f"{RULES_CHANGED}:{version}:{last}", {"version": version, "after": str(last)}
+        )
+        run_atomically(lambda: outbox.add(more, request_id=job.request_id))
+
+
+def _reassess(after: uuid.UUID | None, *, seconds: float) -> tuple[int, uuid.UUID | None]:
+    """(how many, where to go on after `seconds`; None: all are seen)."""
+    started, seen = time.monotonic(), 0
+    rules = rules_in_force().tiers
+    while movable := list_movable(rules=rules, after=after, limit=BATCH):
+        end_reading()
+        for customer_id in movable:
+            run_atomically(partial(tiers.reassess, customer_id=customer_id, rules=rules))
+        after, seen = movable[-1], seen + len(movable)
+        if time.monotonic() - started > seconds:
+            return seen, after
+    return seen, None
+
+
+HANDLERS = {RULES_CHANGED: rules_changed}
 TASKS = (
     Task("rewards.confirm", timedelta(minutes=1), confirm_due),
     Task("rewards.tiers", timedelta(hours=24), reassess_tiers),

@@ -22,7 +22,7 @@ from app.rewards.queries.balance import (
 from app.rewards.queries.earnings import find_confirmation
 from app.rewards.queries.spending import SpendingPower, get_spending_power
 from app.rewards.queries.statement import STATEMENT_KINDS, StatementRow, list_transactions
-from app.rewards.queries.tiers import get_earned, get_tier_status, list_ranked
+from app.rewards.queries.tiers import get_earned, get_tier_status, list_movable
 from app.rewards.queries.versions import RulesVersion, get_rules_version, list_rules_versions
 
 __all__ = [
@@ -48,7 +48,7 @@ __all__ = [
     "list_batches",
     "list_expiring",
     "list_holds",
-    "list_ranked",
+    "list_movable",
     "list_rules_versions",
     "list_transactions",
     "rules_in_force",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from app.kernel import clock
 from app.kernel.database import session
@@ -43,9 +43,26 @@ def get_tier_status(customer_id: uuid.UUID, *, rules: TierRules | None = None) -
     return status_of(standing, earned=get_earned(customer_id, window_days=rules.window_days), rules=rules)
 
 
-def list_ranked(*, after: uuid.UUID | None = None, limit: int) -> list[uuid.UUID]:
-    """Customers above the lowest tier, whose tier may fall; by id, `limit` at a time."""
-    statement = select(PointsAccount.customer_id).where(PointsAccount.tier != "member")
+def list_movable(*, rules: TierRules, after: uuid.UUID | None = None, limit: int) -> list[uuid.UUID]:
+    """Customers whose tier may fall, being above the lowest, or rise, having earned enough for the second; by id.
+
+    One index look-up for each account that ever earned that much: for jobs, not for pages.
+    """
+    account, earning = PointsAccount, PointsEarning
+    movable: ColumnElement[bool] = account.tier != "member"
+    if len(rules.levels) > 1:
+        enough = rules.levels[1].points
+        earned = (
+            select(func.coalesce(func.sum(earning.points - earning.taken_back), 0))
+            .where(
+                earning.customer_id == account.customer_id,
+                earning.state == "confirmed",
+                earning.resolved_at > clock.now() - timedelta(days=rules.window_days),
+            )
+            .scalar_subquery()
+        )
+        movable |= and_(account.lifetime_earned >= enough, earned >= enough)
+    statement = select(account.customer_id).where(movable)
     if after is not None:
-        statement = statement.where(PointsAccount.customer_id > after)
-    return list(session().scalars(statement.order_by(PointsAccount.customer_id).limit(limit)))
+        statement = statement.where(account.customer_id > after)
+    return list(session().scalars(statement.order_by(account.customer_id).limit(limit)))

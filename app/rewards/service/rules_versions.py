@@ -14,8 +14,13 @@ from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import session
 from app.kernel.errors import invalid
+from app.outbox import service as outbox
+from app.outbox.service import Job
 from app.rewards.models import RewardsRules
 from app.rewards.rules import check_draft
+
+RULES_CHANGED = "rewards.rules_changed"
+"""The job that looks at every tier again, once the version is in force."""
 
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('rewards_rules', 0))")
 
@@ -23,7 +28,8 @@ ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('rewards_rul
 def publish(*, body: Mapping[str, Any], effective_from: datetime | None, reason: str, actor: Actor) -> int:
     """Store `body` as the next version, in force from `effective_from` (aware; None: now); its number.
 
-    The body is stored whole, defaults written out, so that it means the same for ever. Raises RuleBroken
+    The body is stored whole, defaults written out, so that it means the same for ever. When the start has come, a
+    job looks at the tiers again. Raises RuleBroken
     `RULES_INVALID` naming what is wrong, or naming `effective_from` (past) or `reason`.
     """
     if len(reason.strip()) < 5:
@@ -53,4 +59,6 @@ def publish(*, body: Mapping[str, Any], effective_from: datetime | None, reason:
         after={"effective_from": (effective_from or now).isoformat(), "body": stored},
         reason=reason,
     )
+    job = Job(RULES_CHANGED, f"{RULES_CHANGED}:{version}", {"version": version}, run_at=effective_from)
+    outbox.add(job, request_id=actor.request_id)
     return version
