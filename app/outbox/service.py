@@ -52,7 +52,8 @@ def _store(jobs: Sequence[Job], request_id: str) -> None:
         }
         for job in jobs
     ]
-    session().execute(insert(OutboxRow).values(rows).on_conflict_do_nothing(index_elements=["dedupe_key"]))
+    statement = insert(OutboxRow).on_conflict_do_nothing(index_elements=["dedupe_key"])
+    session().connection().execute(statement, rows)
 
 
 def first_time(dedupe_key: str) -> bool:

@@ -76,9 +76,12 @@ def _check_header(header: tuple[str, ...]) -> None:
 def _row(
     line: int, row: dict[str | None, str | list[str] | None], now: datetime, rules: AdjustmentRules
 ) -> FileRow:
-    values = {name: str(row.get(name) or "").strip() for name in (*REQUIRED, *OPTIONAL)}
+    written = {name: str(row.get(name) or "").strip() for name in (*REQUIRED, *OPTIONAL)}
+    values = {name: text.replace("\0", "") for name, text in written.items()}
     points, expires_at, problem = 0, None, None
     try:
+        if values != written:
+            raise ValueError("the row has a character that is none (NUL)")
         if None in row or None in row.values():
             raise ValueError("the row has more or fewer columns than the header")
         points = _points(values["points"])

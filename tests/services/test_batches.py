@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from flask import Flask
 
 from app.accounts.queries import get_customer
 from app.kernel import clock
@@ -21,6 +22,7 @@ from app.rewards.policies import AdjustmentRules, MakerLimit
 from app.rewards.rules import Rules
 from app.rewards.service import adjustments, batches
 from tests.factories.people import actor_of, make_customer
+from tests.web.statements import statements
 
 RULES = Rules(adjustments=AdjustmentRules(limits={"support": MakerLimit(each=1_000, day=1_500)}))
 HEADER = "customer,points,reason_code,note,expires_at"
@@ -181,8 +183,11 @@ def test_approval_is_all_or_nothing_too(owner: psycopg.Connection) -> None:
         )
         adjustments.approve(adjustment_id=waiting.id, note="Looks right", rules=RULES, actor=checker)
     before = everything(owner)
-    with pytest.raises(BelowZero), transaction():
+    with pytest.raises(BelowZero) as refused, transaction():
         batches.approve(batch_id=batch.id, note="Looks right", rules=RULES, actor=checker)
+    assert [error.field for error in refused.value.errors] == ["row 2"]
+    assert f"1 of 2 rows cannot be booked, so none was. Row 2, {email(poor)}: " in refused.value.message
+    assert "1,400 points available" in refused.value.message
     assert everything(owner) == before
     with transaction():
         batches.reject(batch_id=batch.id, note="Balance changed", actor=checker)
@@ -230,3 +235,43 @@ def test_the_result_file_runs_no_formula() -> None:
         write_result([(1, "=cmd()", -5, None, None, "applied", "x")]).splitlines()[1]
         == "1,'=cmd(),-5,,,applied,x"
     )
+
+
+def test_a_row_with_a_nul_character_is_refused_and_says_so(owner: psycopg.Connection) -> None:
+    good, person = make_customer(), make_customer()
+    maker = staff()
+    before = everything(owner)
+    for row in (f"{email(person)},10,goodwill,A no\0te here,", f"{email(person)}\0,10,goodwill,A note,"):
+        content = file(f"{email(good)},10,goodwill,A note here,", row)
+        with transaction():
+            preview = batches.dry_run(content=content, rules=RULES, actor=maker)
+        problems = [shown.problem for shown in preview.rows]
+        assert problems == [None, "The row has a character that is none (NUL)."]
+        with pytest.raises(RuleBroken) as refused:
+            submit(content, maker)
+        assert [error.field for error in refused.value.errors] == ["line 3"]
+    assert everything(owner) == before
+
+
+def test_a_large_file_takes_as_many_statements_as_a_small_one(app: Flask, owner: psycopg.Connection) -> None:
+    taken = []
+    for rows in (4, 60):
+        people = [make_customer(points=100) for _ in range(rows)]
+        content = file(
+            *(f"{person},{(-1) ** n * (1 + n % 5)},goodwill,A note here," for n, person in enumerate(people))
+        )
+        maker = staff()
+        with statements(app) as sent:
+            assert submit(content, maker).state == "applied"
+        taken.append(len(sent))
+        balances = [queries.get_balance(person).available for person in people]
+        assert balances == [100 + (-1) ** n * (1 + n % 5) for n in range(rows)]
+        counted = owner.execute(
+            """SELECT (SELECT count(*) FROM audit_log WHERE target_id = ANY(%(p)s)),
+                      (SELECT count(*) FROM outbox WHERE payload ->> 'customer_id' = ANY(%(p)s)),
+                      (SELECT count(*) FROM points_adjustment a JOIN points_tx t ON t.id = a.tx_id
+                        WHERE a.customer_id::text = ANY(%(p)s) AND t.ref_id = a.id::text AND a.auto_approved)""",
+            {"p": [str(person) for person in people]},
+        ).fetchone()
+        assert counted == (rows, rows, rows)
+    assert taken[0] == taken[1]

@@ -46,6 +46,12 @@ def takeable_of(customers: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
     return {customer_id: int(points) for customer_id, points in rows}
 
 
+def emails_of(customers: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Customer id -> e-mail address."""
+    rows = session().execute(select(Customer.id, Customer.email).where(Customer.id.in_(customers)))
+    return {row.id: row.email for row in rows}
+
+
 def list_pending_twins(customers: Iterable[uuid.UUID]) -> set[tuple[uuid.UUID, int, str]]:
     """(customer, points, reason) of adjustments that wait for approval."""
     rows = session().execute(

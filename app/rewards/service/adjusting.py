@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 
 from app.accounts.rules import may
 from app.audit import service as audit
+from app.audit.service import Fact
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import session
@@ -91,8 +92,8 @@ def apply_points(*, adjustment_id: uuid.UUID, wish: Wish, rules: Rules, actor: A
                 actor=actor,
             )
     except PointsInsufficient as error:
-        raise _below_zero(int(error.details.get("available", 0))) from error
-    _mail(adjustment_id, wish.customer_id, actor)
+        raise below_zero(int(error.details.get("available", 0))) from error
+    outbox.add(mail(adjustment_id, wish.customer_id), request_id=actor.request_id)
     return tx_id
 
 
@@ -114,28 +115,48 @@ def refuse_below_zero(wish: Wish) -> None:
     if wish.points < 0 and wish.reversal_of is None:
         available = get_takeable(wish.customer_id)
         if available + wish.points < 0:
-            raise _below_zero(available)
+            raise below_zero(available)
 
 
 def record(
     action: str, adjustment_id: uuid.UUID, wish: Wish, reason: str | None, before: int, actor: Actor
 ) -> None:
     """The audit row of one step, under the customer it is about."""
-    after = {
+    after = get_balance(wish.customer_id).available
+    audit.record_all([fact(action, adjustment_id, wish, reason, before, after)], actor=actor)
+
+
+def below_zero(available: int) -> BelowZero:
+    """The refusal of what would take more than the customer has."""
+    message = f"The customer has {available:,} points available; the balance cannot go below zero."
+    errors = (FieldError("points", BelowZero.code, message),)
+    return BelowZero(message, errors=errors, details={"available": available})
+
+
+def mail(adjustment_id: uuid.UUID, customer_id: uuid.UUID) -> Job:
+    """What tells the customer about an adjustment."""
+    payload = {"adjustment_id": str(adjustment_id), "customer_id": str(customer_id)}
+    return Job("mail.points_adjusted", f"mail.points_adjusted:{adjustment_id}", payload, queue=MAIL_QUEUE)
+
+
+def fact(
+    action: str, adjustment_id: uuid.UUID, wish: Wish, reason: str | None, before: int, after: int
+) -> Fact:
+    """What `record` writes. `before`, `after`: available points."""
+    now = {
         "adjustment_id": str(adjustment_id),
         "points": wish.points,
         "reason_code": wish.reason_code,
-        "available": get_balance(wish.customer_id).available,
+        "available": after,
     }
     if wish.reversal_of is not None:
-        after["reversal_of"] = str(wish.reversal_of)
-    audit.record(
-        actor=actor,
+        now["reversal_of"] = str(wish.reversal_of)
+    return Fact(
         action=action,
         target_type="customer",
         target_id=str(wish.customer_id),
         before={"available": before},
-        after=after,
+        after=now,
         reason=reason,
     )
 
@@ -153,15 +174,3 @@ def _reverse(wish: Wish, key: str, ref: str, rules: Rules, actor: Actor) -> uuid
         rules=rules,
         actor=actor,
     )
-
-
-def _below_zero(available: int) -> BelowZero:
-    message = f"The customer has {available:,} points available; the balance cannot go below zero."
-    errors = (FieldError("points", BelowZero.code, message),)
-    return BelowZero(message, errors=errors, details={"available": available})
-
-
-def _mail(adjustment_id: uuid.UUID, customer_id: uuid.UUID, actor: Actor) -> None:
-    payload = {"adjustment_id": str(adjustment_id), "customer_id": str(customer_id)}
-    key = f"mail.points_adjusted:{adjustment_id}"
-    outbox.add(Job("mail.points_adjusted", key, payload, queue=MAIL_QUEUE), request_id=actor.request_id)

@@ -27,8 +27,8 @@ from app.rewards.programme_models import AdjustmentBatch
 from app.rewards.queries.adjustments import Batch, get_batch
 from app.rewards.queries.batches import find_customers, list_batch_rows, list_pending_twins, takeable_of
 from app.rewards.rules import Rules
-from app.rewards.service.accounts import lock_account
-from app.rewards.service.adjusting import Wish, apply_points, lock_given_today, record, refuse_self, require
+from app.rewards.service.adjusting import Wish, lock_given_today, refuse_self, require
+from app.rewards.service.bulk import apply_all
 from app.rewards.states import BATCH
 
 
@@ -116,19 +116,20 @@ def submit(*, content: bytes, file_name: str, rules: Rules, actor: Actor) -> Bat
     except IntegrityError as error:
         raise _translate(error) from error
     if preview.alone:
-        _apply(wishes, rules=rules, actor=actor, decided={"auto_approved": True})
+        apply_all(wishes, rules=rules, actor=actor, note=None)
     _audit("applied" if preview.alone else "requested", get_batch(batch_id), file_name, actor)
     return get_batch(batch_id)
 
 
 def approve(*, batch_id: uuid.UUID, note: str, rules: Rules, actor: Actor) -> Batch:
-    """Apply every row, or none. Raises SelfApproval, Forbidden, BelowZero, Conflict, RuleBroken naming `note`."""
+    """Apply every row, or none. Raises SelfApproval, Forbidden, Conflict, BelowZero naming the rows, RuleBroken
+    naming `note`."""
     batch, wishes = _lock_to_decide(batch_id, "applied", note, actor)
     if batch.created_at <= clock.now() - timedelta(days=APPROVAL_DAYS):
         raise Conflict(
             f"This waited for more than {APPROVAL_DAYS} days. Ask again.", code="ADJUSTMENT_EXPIRED"
         )
-    _apply(wishes, rules=rules, actor=actor, decided={"decision_note": note.strip()})
+    apply_all(wishes, rules=rules, actor=actor, note=note.strip())
     return _decide(batch, "applied", note, actor)
 
 
@@ -214,19 +215,6 @@ def _values(adjustment_id: uuid.UUID, wish: Wish, actor: Actor) -> dict[str, Any
         "batch_id": wish.batch_id,
         "created_at": clock.now(),
     }
-
-
-def _apply(wishes: dict[uuid.UUID, Wish], *, rules: Rules, actor: Actor, decided: dict[str, Any]) -> None:
-    """In order of customer id, as every verb that locks several accounts."""
-    for adjustment_id, wish in sorted(wishes.items(), key=lambda item: item[1].customer_id):
-        before = lock_account(customer_id=wish.customer_id).available
-        tx_id = apply_points(adjustment_id=adjustment_id, wish=wish, rules=rules, actor=actor)
-        session().execute(
-            update(PointsAdjustment)
-            .where(PointsAdjustment.id == adjustment_id)
-            .values(state="applied", decided_by=actor.id, decided_at=clock.now(), tx_id=tx_id, **decided)
-        )
-        record("points.adjustment_applied", adjustment_id, wish, wish.note, before, actor)
 
 
 def _lock_to_decide(

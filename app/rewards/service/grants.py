@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from app.kernel import clock, ids
 from app.kernel.actor import Actor
 from app.rewards.errors import PointsInsufficient
-from app.rewards.rules import choose_lots
+from app.rewards.rules import LotView, choose_lots
 from app.rewards.service.accounts import list_takeable_lots, lock_account
 from app.rewards.service.posting import Leg, NewLot, Posting, post
 
@@ -31,13 +32,8 @@ def credit(
     Raises AlreadyPosted when `idem_key` was used before.
     """
     balances = lock_account(customer_id=customer_id)
-    to_debt = min(-balances.debt, points)
     lot = NewLot(ids.uuid7(), ref_type, ref_id, expires_at)
-    legs = [Leg(account, -to_debt), Leg("debt", to_debt)] if to_debt else []
-    lots = []
-    if points > to_debt:
-        legs += [Leg(account, to_debt - points, lot.id), Leg("available", points - to_debt, lot.id)]
-        lots = [lot]
+    legs, lots = credit_legs(points, lot=lot, owed=-balances.debt, account=account)
     return post(Posting(customer_id, kind, idem_key, ref_type, ref_id, description, legs, lots), actor=actor)
 
 
@@ -58,6 +54,24 @@ def debit(
     """
     lock_account(customer_id=customer_id)
     lots = list_takeable_lots(customer_id=customer_id, now=clock.now())
+    legs = debit_legs(points, lots=lots)
+    return post(Posting(customer_id, "adjust", idem_key, ref_type, ref_id, description, legs), actor=actor)
+
+
+def credit_legs(
+    points: int, *, lot: NewLot, owed: int, account: str = "adjusted"
+) -> tuple[list[Leg], list[NewLot]]:
+    """`points` from `account`: first for what is `owed` (zero or positive), the rest into `lot`."""
+    to_debt = min(owed, points)
+    legs = [Leg(account, -to_debt), Leg("debt", to_debt)] if to_debt else []
+    if points == to_debt:
+        return legs, []
+    legs += [Leg(account, to_debt - points, lot.id), Leg("available", points - to_debt, lot.id)]
+    return legs, [lot]
+
+
+def debit_legs(points: int, *, lots: Sequence[LotView]) -> list[Leg]:
+    """`points` out of `lots`, in their order. Raises PointsInsufficient with `available`."""
     plan = choose_lots(points, lots)
     if plan is None:
         available = sum(lot.available for lot in lots)
@@ -65,5 +79,4 @@ def debit(
             f"The customer has {available:,} points available.", details={"available": available}
         )
     legs = [Leg("available", -part, lot_id) for lot_id, part in plan]
-    legs += [Leg("adjusted", part, lot_id) for lot_id, part in plan]
-    return post(Posting(customer_id, "adjust", idem_key, ref_type, ref_id, description, legs), actor=actor)
+    return legs + [Leg("adjusted", part, lot_id) for lot_id, part in plan]
