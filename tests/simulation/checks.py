@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 # What a job may have failed with on the way: a gateway without a word, and connections that the history itself broke.
 JOB_ERRORS = """
   SELECT topic || ': ' || last_error AS what FROM outbox
-   WHERE last_error IS NOT NULL AND last_error !~ '^(Later|OperationalError|PendingRollbackError|InvalidRequestError):'
+   WHERE last_error IS NOT NULL
+     AND last_error !~ '^(Later|Unanswered|OperationalError|PendingRollbackError|InvalidRequestError):'
 """
 # Each staff write has its audit row in the same commit, whatever died (I14).
 AUDIT = """
