@@ -93,3 +93,9 @@ def latest_audit(app: Flask) -> AuditEntry:
 def text_of(answer: TestResponse) -> str:
     """What is read on the page, without markup."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
+
+
+def look(app: Flask, statement: Any) -> Any:
+    """The one value that the statement finds."""
+    with app.app_context():
+        return session().execute(statement).scalar_one()

@@ -18,12 +18,11 @@ from app.outbox.models import OutboxRow
 from app.payments.models import ReconciliationIssue
 from app.rewards.models import PointsAdjustment
 from app.rewards.queries import get_adjustment, get_balance
-from tests.factories.people import make_customer
 from tests.factories.shop import stock_of
 from tests.sandbox.peers import Gateway
-from tests.web import test_backoffice_programme  # noqa: F401 (it shows the actions on the programme)
-from tests.web.desk import SHOWN, Desk, audit_rows, hire, latest_audit, shows, text_of
-from tests.web.desk_things import Things, make_things, waiting_adjustment
+from tests.web import test_backoffice_decisions, test_backoffice_programme  # noqa: F401 (they show actions too)
+from tests.web.desk import SHOWN, Desk, audit_rows, latest_audit, look, shows, text_of
+from tests.web.desk_things import Things, make_things
 from tests.web.test_backoffice import WRITE
 
 
@@ -43,11 +42,6 @@ def one_row(app: Flask) -> Iterator[None]:
     before = audit_rows(app)
     yield
     assert audit_rows(app) == before + 1
-
-
-def look(app: Flask, statement: Any) -> Any:
-    with app.app_context():
-        return session().execute(statement).scalar_one()
 
 
 def everything(app: Flask, things: Things) -> dict[str, Any]:
@@ -177,7 +171,7 @@ class TestDone:
     @shows("/admin/reconciliation/<kind>/<path:ref>")
     def test_a_difference_is_resolved(self, app: Flask, admin: Desk, things: Things) -> None:
         done(admin, things, "/admin/reconciliation/<kind>/<path:ref>", note="refunded by hand, case 9")
-        issue = look(app, select(ReconciliationIssue).where(ReconciliationIssue.ref == things.ref))
+        issue = look(app, select(ReconciliationIssue).filter_by(kind=things.kind, ref=things.ref))
         assert (issue.state, issue.resolution) == ("resolved", "refunded by hand, case 9")
         assert latest_audit(app).target_id == f"{things.kind}:{things.ref}"
 
@@ -187,76 +181,6 @@ class TestDone:
         job = look(app, select(OutboxRow).where(OutboxRow.id == things.row_id))
         assert (job.dead_at, job.attempts) == (None, 0)
         assert latest_audit(app).target_id == str(things.row_id)
-
-
-class TestDecisions:
-    @shows("/admin/adjustments/<uuid:adjustment_id>/approve")
-    def test_approved_by_a_second_person(self, app: Flask, admin: Desk) -> None:
-        adjustment_id, customer_id = waiting_adjustment(app)
-        before = audit_rows(app)
-        answer = admin.post(f"/admin/adjustments/{adjustment_id}/approve", note="checked the parcel")
-        assert answer.status_code == 303
-        with app.app_context():
-            assert get_balance(customer_id).available == 6_100
-            assert get_adjustment(adjustment_id).state == "applied"
-        assert audit_rows(app) == before + 1
-
-    @shows("/admin/adjustments/<uuid:adjustment_id>/reject")
-    def test_rejected_and_then_too_late_to_approve(self, app: Flask, admin: Desk) -> None:
-        adjustment_id, customer_id = waiting_adjustment(app)
-        before = audit_rows(app)
-        assert (
-            admin.post(f"/admin/adjustments/{adjustment_id}/reject", note="not our parcel").status_code == 303
-        )
-        assert admin.post(f"/admin/adjustments/{adjustment_id}/approve", note="or is it?").status_code == 409
-        with app.app_context():
-            assert get_balance(customer_id).available == 100
-        assert audit_rows(app) == before + 1
-
-    @shows("/admin/adjustments/<uuid:adjustment_id>/undo")
-    def test_undone_once(self, app: Flask, admin: Desk) -> None:
-        adjustment_id, customer_id = waiting_adjustment(app)
-        admin.post(f"/admin/adjustments/{adjustment_id}/approve", note="checked the parcel")
-        before = audit_rows(app)
-        path = f"/admin/adjustments/{adjustment_id}/undo"
-        assert admin.post(path, note="wrong customer").status_code == 303
-        assert admin.post(path, note="wrong customer").status_code == 409
-        with app.app_context():
-            assert get_balance(customer_id).available == 100
-        assert audit_rows(app) == before + 1
-
-    def test_never_by_the_one_who_asked(self, app: Flask) -> None:
-        desk = Desk(app, "approver")
-        with app.app_context():
-            customer_id = make_customer()
-        form = {
-            "points": "70000",
-            "reason_code": "campaign",
-            "note": "big campaign",
-            "key": "k",
-            "step": "apply",
-        }
-        assert desk.post(f"/admin/adjustments/new/{customer_id}", **form).status_code == 303
-        mine = look(app, select(PointsAdjustment.id).where(PointsAdjustment.customer_id == customer_id))
-        before = audit_rows(app)
-        page = f"/admin/adjustments/{mine}"
-        assert "Why it is right" not in desk.get(page).text
-        assert desk.post(f"{page}/approve", note="I am sure").status_code == 403
-        with app.app_context():
-            assert get_adjustment(mine).state == "awaiting_approval"
-            assert get_balance(customer_id).available == 0
-        assert audit_rows(app) == before
-
-    @shows("/admin/customers/<uuid:customer_id>/reactivate")
-    def test_active_again(self, app: Flask, admin: Desk) -> None:
-        person_id, _ = hire(app, "customer")
-        admin.post(f"/admin/customers/{person_id}/deactivate", reason="lost the phone")
-        before = audit_rows(app)
-        answer = admin.post(f"/admin/customers/{person_id}/reactivate", reason="found the phone")
-        assert answer.status_code == 303
-        with app.app_context():
-            assert get_customer(person_id).is_active
-        assert audit_rows(app) == before + 1
 
 
 REFUSED = [

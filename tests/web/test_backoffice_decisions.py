@@ -1,0 +1,89 @@
+"""What staff decide about what was asked or done before: approved, rejected, undone, active again."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.accounts.queries import get_customer
+from app.rewards.models import PointsAdjustment
+from app.rewards.queries import get_adjustment, get_balance
+from tests.factories.people import make_customer
+from tests.web.desk import Desk, audit_rows, hire, look, shows
+from tests.web.desk_things import waiting_adjustment
+
+
+@pytest.fixture(scope="module")
+def admin(app: Flask) -> Desk:
+    return Desk(app, "admin")
+
+
+class TestDecisions:
+    @shows("/admin/adjustments/<uuid:adjustment_id>/approve")
+    def test_approved_by_a_second_person(self, app: Flask, admin: Desk) -> None:
+        adjustment_id, customer_id = waiting_adjustment(app)
+        before = audit_rows(app)
+        answer = admin.post(f"/admin/adjustments/{adjustment_id}/approve", note="checked the parcel")
+        assert answer.status_code == 303
+        with app.app_context():
+            assert get_balance(customer_id).available == 6_100
+            assert get_adjustment(adjustment_id).state == "applied"
+        assert audit_rows(app) == before + 1
+
+    @shows("/admin/adjustments/<uuid:adjustment_id>/reject")
+    def test_rejected_and_then_too_late_to_approve(self, app: Flask, admin: Desk) -> None:
+        adjustment_id, customer_id = waiting_adjustment(app)
+        before = audit_rows(app)
+        assert (
+            admin.post(f"/admin/adjustments/{adjustment_id}/reject", note="not our parcel").status_code == 303
+        )
+        assert admin.post(f"/admin/adjustments/{adjustment_id}/approve", note="or is it?").status_code == 409
+        with app.app_context():
+            assert get_balance(customer_id).available == 100
+        assert audit_rows(app) == before + 1
+
+    @shows("/admin/adjustments/<uuid:adjustment_id>/undo")
+    def test_undone_once(self, app: Flask, admin: Desk) -> None:
+        adjustment_id, customer_id = waiting_adjustment(app)
+        admin.post(f"/admin/adjustments/{adjustment_id}/approve", note="checked the parcel")
+        before = audit_rows(app)
+        path = f"/admin/adjustments/{adjustment_id}/undo"
+        assert admin.post(path, note="wrong customer").status_code == 303
+        assert admin.post(path, note="wrong customer").status_code == 409
+        with app.app_context():
+            assert get_balance(customer_id).available == 100
+        assert audit_rows(app) == before + 1
+
+    def test_never_by_the_one_who_asked(self, app: Flask) -> None:
+        desk = Desk(app, "approver")
+        with app.app_context():
+            customer_id = make_customer()
+        form = {
+            "points": "70000",
+            "reason_code": "campaign",
+            "note": "big campaign",
+            "key": "k",
+            "step": "apply",
+        }
+        assert desk.post(f"/admin/adjustments/new/{customer_id}", **form).status_code == 303
+        mine = look(app, select(PointsAdjustment.id).where(PointsAdjustment.customer_id == customer_id))
+        before = audit_rows(app)
+        page = f"/admin/adjustments/{mine}"
+        assert "Why it is right" not in desk.get(page).text
+        assert desk.post(f"{page}/approve", note="I am sure").status_code == 403
+        with app.app_context():
+            assert get_adjustment(mine).state == "awaiting_approval"
+            assert get_balance(customer_id).available == 0
+        assert audit_rows(app) == before
+
+    @shows("/admin/customers/<uuid:customer_id>/reactivate")
+    def test_active_again(self, app: Flask, admin: Desk) -> None:
+        person_id, _ = hire(app, "customer")
+        admin.post(f"/admin/customers/{person_id}/deactivate", reason="lost the phone")
+        before = audit_rows(app)
+        answer = admin.post(f"/admin/customers/{person_id}/reactivate", reason="found the phone")
+        assert answer.status_code == 303
+        with app.app_context():
+            assert get_customer(person_id).is_active
+        assert audit_rows(app) == before + 1
