@@ -54,17 +54,24 @@ class Settled:
 
 
 def apply(*, payment_id: uuid.UUID, truth: Snapshot | Absent | Unknown, actor: Actor) -> Settled:
-    """Write what `truth` means. A stale or doubled answer changes nothing. Raises NotFound."""
+    """Write what `truth` means. A stale or doubled answer changes nothing. Raises NotFound.
+
+    Whichever attempt pays: the wish to cancel is about the order, and attempts that are still open are to end.
+    """
     reference = payment_queries.get_payment(payment_id).reference
     order = lock_order(number=reference)
     payment = payments.lock_payment(payment_id)
-    cancel_wanted = payment.cancel_requested_at is not None
+    cancel_wanted = payment.cancel_requested_at is not None or (
+        order.attempt > 1 and payments.is_end_wanted(reference)
+    )
     applied = payments.apply_snapshot(payment, truth)
     failures.note(payment, applied)
     if applied.became_captured:
         status = _captured(order, applied, actor)
-        if status == "paid" and cancel_wanted:
+        if status == "paid" != order.status and cancel_wanted:
             status = _cancel_as_wished(lock_order(number=reference), actor)
+        if order.attempt > 1:
+            payments.request_cancel_of_open(reference)
     elif applied.became_ended and order.status == "payment_pending":
         status = _ended(order, applied, cancel_wanted=cancel_wanted, actor=actor)
     else:

@@ -137,6 +137,21 @@ def request_cancel(payment: Payment) -> None:
         write_changes(payment, payment.state, {"cancel_requested_at": now, "next_check_at": now}, now)
 
 
+def request_cancel_of_open(reference: str) -> None:
+    """The same for all open attempts of a reference that has been paid. Lock its order first."""
+    found = select(Payment.id).where(Payment.reference == reference, Payment.state.in_(OPEN))
+    for payment_id in session().scalars(found.order_by(Payment.id)).all():
+        request_cancel(lock_payment(payment_id))
+
+
+def is_end_wanted(reference: str) -> bool:
+    """Somebody wanted an attempt of this reference ended. Before it is paid, that is the customer or staff."""
+    wanted = select(Payment.id).where(
+        Payment.reference == reference, Payment.cancel_requested_at.is_not(None)
+    )
+    return session().scalar(select(wanted.exists())) is True
+
+
 def facts_of(payment: Payment) -> rules.PaymentFacts:
     """The row as the rules want it."""
     return rules.PaymentFacts(
