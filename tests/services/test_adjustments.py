@@ -233,22 +233,6 @@ def test_the_same_request_does_not_wait_twice(owner: psycopg.Connection) -> None
     assert ask(customer_id, 900, staff()).state == "awaiting_approval"
 
 
-def test_what_nobody_decides_in_seven_days_expires(owner: psycopg.Connection) -> None:
-    customer_id, checker = make_customer(), staff("approver")
-    waiting = ask(customer_id, 900, staff())
-    with transaction():
-        assert adjustments.expire_unapproved(actor=system("adjustments")) == 0
-    with clock.travel(days=7, minutes=1):
-        with pytest.raises(Conflict) as late, transaction():
-            adjustments.approve(adjustment_id=waiting.id, note="At last", rules=RULES, actor=checker)
-        assert late.value.code == "ADJUSTMENT_EXPIRED"
-        with transaction():
-            assert adjustments.expire_unapproved(actor=system("adjustments")) >= 1
-    assert queries.get_adjustment(waiting.id).state == "expired"
-    assert queries.get_balance(customer_id).available == 0
-    assert audit_rows(owner, customer_id)[-1][0] == "points.adjustment_expired"
-
-
 def test_undo_reverses_once_linked(owner: psycopg.Connection) -> None:
     customer_id, maker = make_customer(), staff()
     with transaction():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -201,6 +202,22 @@ def test_a_file_that_nobody_decides_expires() -> None:
         assert batches.expire_unapproved(actor=system("adjustments")) >= 1
     assert queries.get_batch(batch.id).state == "expired"
     assert queries.get_balance(customer_id).available == 0
+
+
+def test_a_file_whose_points_would_be_dead_on_arrival_is_not_approved(owner: psycopg.Connection) -> None:
+    people = [make_customer(points=5) for _ in range(2)]
+    in_two_days = (clock.now() + timedelta(days=2)).isoformat()
+    rows = [f"{people[0]},600,campaign,Double week,", f"{people[1]},600,campaign,Double week,{in_two_days}"]
+    batch, checker = submit(file(*rows), staff()), staff("approver")
+    before = everything(owner)
+    with clock.travel(days=3), pytest.raises(Conflict) as late, transaction():
+        batches.approve(batch_id=batch.id, note="At last", rules=RULES, actor=checker)
+    assert late.value.code == "ADJUSTMENT_EXPIRED"
+    assert everything(owner) == before
+    with clock.travel(days=1), transaction():
+        assert (
+            batches.approve(batch_id=batch.id, note="In time", rules=RULES, actor=checker).state == "applied"
+        )
 
 
 @pytest.mark.parametrize(

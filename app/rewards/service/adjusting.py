@@ -14,11 +14,12 @@ from app.audit.service import Fact
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import session
-from app.kernel.errors import FieldError, Forbidden
+from app.kernel.errors import Conflict, FieldError, Forbidden
 from app.outbox import service as outbox
 from app.outbox.service import MAIL_QUEUE, Job
 from app.rewards.errors import BelowZero, PointsInsufficient, SelfApproval
 from app.rewards.models import PointsAdjustment
+from app.rewards.policies import APPROVAL_DAYS
 from app.rewards.programme_models import AdjustmentBatch
 from app.rewards.queries.adjustments import get_adjustment
 from app.rewards.queries.balance import get_balance, get_takeable
@@ -107,6 +108,21 @@ def refuse_self(actor: Actor, *people: uuid.UUID) -> None:
     """Raises SelfApproval when the actor is one of `people`: who asked, or who would receive."""
     if actor.id in people:
         raise SelfApproval("Somebody else has to decide this.")
+
+
+def refuse_too_late(asked_at: datetime, *wishes: Wish) -> None:
+    """Raises Conflict `ADJUSTMENT_EXPIRED`: it waited for too long, or points of it would be dead on arrival."""
+    now = clock.now()
+    if asked_at <= now - timedelta(days=APPROVAL_DAYS):
+        raise Conflict(
+            f"This waited for more than {APPROVAL_DAYS} days. Ask again.", code="ADJUSTMENT_EXPIRED"
+        )
+    dates = [wish.points_expire_at for wish in wishes if wish.points_expire_at is not None]
+    if dates and min(dates) <= now:
+        raise Conflict(
+            f"Points of it would have expired on {min(dates):%Y-%m-%d} already. Ask again with a later date.",
+            code="ADJUSTMENT_EXPIRED",
+        )
 
 
 def refuse_below_zero(wish: Wish) -> None:

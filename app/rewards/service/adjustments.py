@@ -29,6 +29,7 @@ from app.rewards.service.adjusting import (
     record,
     refuse_below_zero,
     refuse_self,
+    refuse_too_late,
     require,
 )
 from app.rewards.states import ADJUSTMENT
@@ -88,10 +89,7 @@ def approve(*, adjustment_id: uuid.UUID, note: str, rules: Rules, actor: Actor) 
     """Apply what waits. Raises SelfApproval, Forbidden, BelowZero, Conflict `TRANSITION_INVALID` or
     `ADJUSTMENT_EXPIRED`, RuleBroken naming `note`."""
     row = _lock_to_decide(adjustment_id, "applied", note, actor)
-    if row.created_at <= clock.now() - timedelta(days=APPROVAL_DAYS):
-        raise Conflict(
-            f"This waited for more than {APPROVAL_DAYS} days. Ask again.", code="ADJUSTMENT_EXPIRED"
-        )
+    refuse_too_late(row.created_at, _wish(row))
     before = get_balance(row.customer_id).available
     tx_id = apply_points(adjustment_id=row.id, wish=_wish(row), rules=rules, actor=actor)
     return _decide(row, "applied", note, actor, before=before, tx_id=tx_id)

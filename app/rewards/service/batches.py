@@ -17,7 +17,7 @@ from app.audit import service as audit
 from app.kernel import clock, ids
 from app.kernel.actor import Actor
 from app.kernel.database import constraint_of, session
-from app.kernel.errors import Conflict, FieldError, RuleBroken
+from app.kernel.errors import FieldError, RuleBroken
 from app.rewards import batch_file
 from app.rewards.batch_file import FileRow
 from app.rewards.errors import AdjustmentDuplicate, AdjustmentNotFound
@@ -27,7 +27,7 @@ from app.rewards.programme_models import AdjustmentBatch
 from app.rewards.queries.adjustments import Batch, get_batch
 from app.rewards.queries.batches import find_customers, list_batch_rows, list_pending_twins, takeable_of
 from app.rewards.rules import Rules
-from app.rewards.service.adjusting import Wish, lock_given_today, refuse_self, require
+from app.rewards.service.adjusting import Wish, lock_given_today, refuse_self, refuse_too_late, require
 from app.rewards.service.bulk import apply_all
 from app.rewards.states import BATCH
 
@@ -125,10 +125,7 @@ def approve(*, batch_id: uuid.UUID, note: str, rules: Rules, actor: Actor) -> Ba
     """Apply every row, or none. Raises SelfApproval, Forbidden, Conflict, BelowZero naming the rows, RuleBroken
     naming `note`."""
     batch, wishes = _lock_to_decide(batch_id, "applied", note, actor)
-    if batch.created_at <= clock.now() - timedelta(days=APPROVAL_DAYS):
-        raise Conflict(
-            f"This waited for more than {APPROVAL_DAYS} days. Ask again.", code="ADJUSTMENT_EXPIRED"
-        )
+    refuse_too_late(batch.created_at, *wishes.values())
     apply_all(wishes, rules=rules, actor=actor, note=note.strip())
     return _decide(batch, "applied", note, actor)
 
