@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import msgspec
 import urllib3
 
+from app.gateways.deadlines import pool_manager, until
+
 MAX_REPLY = 1024 * 1024
 SENDS = 3
 """A refused connection or a 429 did nothing (rate limiters stand before the books): the same may be sent again."""
@@ -48,7 +50,7 @@ class Transport:
         self._base = base_url
         self._headers = {"Accept": "application/json", "User-Agent": "miles-plus-cash", **headers}
         self._timeouts = timeouts
-        self._pool = urllib3.PoolManager(num_pools=2, maxsize=32, retries=False)
+        self._pool = pool_manager()
 
     def call(
         self,
@@ -68,7 +70,8 @@ class Transport:
         deadline = min(deadline or math.inf, time.monotonic() + self._timeouts.total)
         outcome: Reply | NoReply = NoReply("not sent")
         for attempt in range(SENDS):
-            outcome, pause = self._send(method, path, body, headers or {}, deadline, max_reply)
+            with until(deadline):
+                outcome, pause = self._send(method, path, body, headers or {}, deadline, max_reply)
             pause = min(pause * (attempt + 1), LONGEST_PAUSE)
             if not pause or attempt == SENDS - 1 or time.monotonic() + pause >= deadline:
                 break
@@ -93,7 +96,7 @@ class Transport:
         except urllib3.exceptions.NewConnectionError:
             return NoReply("connection refused"), PAUSE
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            return NoReply(f"no answer: {type(error).__name__}"), 0
+            return NoReply(f"no answer: {_why(error, deadline)}"), 0
         read = self._read(response, deadline, max_reply)
         if isinstance(read, NoReply):
             return read, 0
@@ -116,14 +119,15 @@ class Transport:
                 if size > max_reply:
                     response.close()
                     return NoReply("answer too large")
-                if time.monotonic() > deadline:
-                    response.close()
-                    return NoReply("no answer: too slow")
         except (urllib3.exceptions.HTTPError, OSError) as error:
             response.close()
-            return NoReply(f"answer cut off: {type(error).__name__}")
+            return NoReply(f"answer cut off: {_why(error, deadline)}")
         response.release_conn()
         return b"".join(parts)
+
+
+def _why(error: Exception, deadline: float) -> str:
+    return "too slow" if time.monotonic() >= deadline else type(error).__name__
 
 
 def _seconds(retry_after: str | None) -> float:

@@ -256,6 +256,8 @@ def serve_once(answer: bytes, pause: float = 0.0) -> str:
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", 0, "HTTP 302"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3_000_000, 0, "too large"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + b"x" * 500, 0.02, "too slow"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1f4\r\n" + b"x" * 500, 0.02, "too slow"),
+        (b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 500, 0.02, "too slow"),
         (b"\x16\x03\x01 not http at all", 0, "no answer"),
     ],
 )
@@ -264,9 +266,11 @@ def test_redirects_floods_and_trickles_are_no_answer(
 ) -> None:
     timeouts = Timeouts(connect=0.5, read=0.5, total=1.0)
     adapter = SandboxGateway(url=serve_once(answer, pause), key="k", webhook_secrets=[], timeouts=timeouts)
+    began = time.monotonic()
     answered = adapter.fetch(uuid.uuid4(), None)
     assert isinstance(answered, Unknown)
     assert reason in answered.reason
+    assert time.monotonic() - began < 5 * timeouts.total, "each trickle would last more than ten seconds"
 
 
 def test_a_404_of_somebody_else_is_not_absent(app: Flask, app_context: None) -> None:
