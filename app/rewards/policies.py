@@ -94,7 +94,7 @@ def check_adjustment(
 
 def check_note(note: str) -> None:
     """RuleBroken naming `note`."""
-    if not MIN_NOTE <= len(note.strip()) <= MAX_NOTE:
+    if not MIN_NOTE <= len(note.strip()) <= MAX_NOTE or "\x00" in note:
         raise invalid("note", "NOTE_INVALID", f"Write a note of {MIN_NOTE} to {MAX_NOTE:,} characters.")
 
 
