@@ -201,7 +201,7 @@ MUTANTS = (
                 "SELECT id, customer_id, available + held AS available, expires_at FROM points_lot",
             ),
             Edit(
-                "migrations/versions/0002_guards.py",
+                "migrations/versions/0048_lots_compared_once.py",
                 "IF a.available <> l.available OR a.held <> l.held THEN",
                 "IF false THEN",
             ),
@@ -213,7 +213,7 @@ MUTANTS = (
         f"{GUARDS}::test_lots_and_balance_agree_at_commit",
         (
             Edit(
-                "migrations/versions/0002_guards.py",
+                "migrations/versions/0048_lots_compared_once.py",
                 "IF a.available <> l.available OR a.held <> l.held THEN",
                 "IF false THEN",
             ),

@@ -105,6 +105,34 @@ def test_lots_and_balance_agree_at_commit(owner: psycopg.Connection) -> None:
     assert queries.get_balance(customer_id).available == 1_000
 
 
+def test_lots_and_balance_are_compared_once_however_many_lots_move(owner: psycopg.Connection) -> None:
+    customer_id, tx_id = make_customer(), ids.uuid7()
+    with transaction():
+        for _ in range(30):
+            give_points(customer_id, 100)
+    with owner.transaction(force_rollback=True):
+        owner.execute("CREATE TEMP SEQUENCE compared")
+        owner.execute(
+            """CREATE OR REPLACE FUNCTION points_compare(p_customer uuid) RETURNS void LANGUAGE plpgsql AS
+               $$ BEGIN PERFORM nextval('compared'); END $$"""
+        )
+        owner.execute(
+            """INSERT INTO points_tx (id, customer_id, kind, idem_key, ref_type, ref_id, actor, description, created_at)
+               VALUES (%s, %s, 'expire', 'all', 'lot', 'all', 'test', 'Expired', now())""",
+            (tx_id, customer_id),
+        )
+        owner.execute(
+            """INSERT INTO points_entry (tx_id, line, customer_id, account, lot_id, amount)
+               SELECT %s, row_number() OVER (), customer_id, leg.account, id, leg.sign * available
+                 FROM points_lot CROSS JOIN (VALUES ('available', -1), ('expired', 1)) AS leg(account, sign)
+                WHERE customer_id = %s""",
+            (tx_id, customer_id),
+        )
+        owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        times = owner.execute("SELECT last_value FROM compared").fetchone()
+    assert times == (2,), "once when the lots move, once when the transaction ends"
+
+
 class Stop(Exception):
     """Something that fails later in the same unit of work."""
 
