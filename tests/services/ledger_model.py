@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 GRACE = timedelta(days=14)
+TIERS = {"member": 0, "silver": 1_000, "gold": 2_500}
+TIER_GRACE = timedelta(days=10)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -49,6 +51,8 @@ class Member:
     held: int = 0
     pending: int = 0
     owed: int = 0
+    tier: str = "member"
+    tier_until: datetime | None = None
 
     @property
     def available(self) -> int:
@@ -137,3 +141,14 @@ class Member:
         for lot in due:
             lot.left = 0
         return points
+
+    def look_at_tier(self, earned: int, now: datetime) -> None:
+        """`earned` in the window. Up at once; down when the days of grace since the first look are over."""
+        ranks = [name for name, needed in TIERS.items() if needed <= earned]
+        order = list(TIERS)
+        if order.index(ranks[-1]) >= order.index(self.tier):
+            self.tier, self.tier_until = ranks[-1], None
+        elif self.tier_until is None:
+            self.tier_until = now + TIER_GRACE
+        elif self.tier_until <= now:
+            self.tier, self.tier_until = ranks[-1], None

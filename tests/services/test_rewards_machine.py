@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from flask import Flask
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
@@ -26,23 +26,16 @@ from hypothesis.stateful import (
 from app.accounts.queries import get_customer
 from app.audit import verification
 from app.kernel import clock, ids
-from app.kernel.actor import system
 from app.kernel.database import session, transaction
 from app.kernel.errors import ShopError
 from app.rewards import queries
-from app.rewards.policies import AdjustmentRules, MakerLimit, TransferRules
-from app.rewards.rules import Rules
-from app.rewards.service import adjustments, earning, expiry, holds, refunds, transfers
+from app.rewards.service import adjustments, earning, expiry, holds, refunds, rules_versions, transfers
 from app.rewards.service.seals import SEALS, seal
 from app.rewards.service.verify import LEDGER
 from tests.factories.people import actor_of, make_customer
 from tests.services.ledger_model import GRACE, Booked, Lot, Member, Plan
+from tests.services.programme_rules import ACTOR, RULES, ProgrammeRules
 
-RULES = Rules(
-    adjustments=AdjustmentRules(limits={"admin": MakerLimit(each=1_000, day=10**12)}),
-    transfers=TransferRules(min_points=1, per_day=10**12, per_year=10**12),
-)
-ACTOR = system("test")
 EXAMPLES = int(os.environ.get("LEDGER_EXAMPLES", "12"))
 
 points = st.integers(1, 1_500)
@@ -51,7 +44,7 @@ pick = st.integers(0, 10**6)
 days = st.one_of(st.none(), st.integers(1, 40))
 
 
-class Ledger(RuleBasedStateMachine):
+class Ledger(ProgrammeRules):
     """Both sides of everything: `self.members` is the model, `self.ids` are the customers in the database."""
 
     app: Flask
@@ -73,6 +66,7 @@ class Ledger(RuleBasedStateMachine):
         self.booked: list[tuple[int, uuid.UUID, Booked]] = []
         self.earnings: list[dict[str, Any]] = []
         self.transfer: list[tuple[uuid.UUID, int, int, datetime] | None] = [None, None]
+        self.open_programme()
 
     def teardown(self) -> None:
         if hasattr(self, "stack"):
@@ -227,8 +221,15 @@ class Ledger(RuleBasedStateMachine):
             fails=False,
         )  # fmt: skip
         self.members[i].pending += amount
-        made = {"i": i, "order": order_id, "number": number, "left": amount, "due": due, "own": None}
-        self.earnings.append(made | {"pending": True, "confirmed_at": None})
+        made = {
+            "i": i,
+            "type": "order",
+            "source": str(order_id),
+            "number": number,
+            "left": amount,
+            "due": due,
+        }
+        self.earnings.append(made | {"own": None, "pending": True, "confirmed_at": None, "waits": False})
 
     @rule()
     def earnings_confirm(self) -> None:
@@ -236,7 +237,8 @@ class Ledger(RuleBasedStateMachine):
             due = earning.list_due_earnings(limit=1_000)
             return sum(earning.confirm(earning_id=earning_id, rules=RULES, actor=ACTOR) for earning_id in due)
 
-        due = [made for made in self.earnings if made["pending"] and made["left"] and made["due"] <= self.now]
+        waiting = [made for made in self.earnings if made["pending"] and made["left"] and not made["waits"]]
+        due = [made for made in waiting if made["due"] <= self.now]
         confirmed = self.play(confirm_all, fails=False)
         assert confirmed == sum(made["left"] for made in due)
         for made in sorted(due, key=lambda made: made["due"]):
@@ -244,7 +246,7 @@ class Ledger(RuleBasedStateMachine):
             member.pending -= made["left"]
             lasting = None if RULES.earn.lot_days is None else self.now + timedelta(days=RULES.earn.lot_days)
             made["own"] = member.receive(made["left"], lasting)[1]
-            made["pending"] = False
+            made["pending"], made["confirmed_at"] = False, self.now
 
     @precondition(lambda self: self.earnings)
     @rule(n=pick, amount=points)
@@ -253,8 +255,8 @@ class Ledger(RuleBasedStateMachine):
         part, member = min(amount, made["left"]), self.members[made["i"]]
         taken = self.play(
             lambda: refunds.take_back(
-                customer_id=self.ids[made["i"]], source_id=str(made["order"]), order_number=made["number"],
-                points=amount, idem_key=f"back:{uuid.uuid4()}", actor=ACTOR,
+                customer_id=self.ids[made["i"]], source_type=made["type"], source_id=made["source"],
+                order_number=made["number"], points=amount, idem_key=f"back:{uuid.uuid4()}", actor=ACTOR,
             ),
             fails=False,
         )  # fmt: skip
@@ -337,6 +339,7 @@ class Ledger(RuleBasedStateMachine):
                 seen = (balance.available, balance.held, balance.pending, balance.owed)
                 assert seen == (member.available, member.held, member.pending, member.owed)
                 assert queries.get_spendable(customer_id) == member.spendable(self.now)
+            self.tiers_agree()
 
     @invariant()
     def the_books_are_clean(self) -> None:
@@ -365,6 +368,9 @@ def _empty(owner: psycopg.Connection) -> None:
 @pytest.mark.slow
 def test_any_order_of_verbs_ends_as_the_model_says(app: Flask, owner: psycopg.Connection) -> None:
     Ledger.app, Ledger.owner = app, owner
+    with app.app_context(), transaction():  # verify holds tiers against the versions that there are
+        body = {"tiers": msgspec.to_builtins(RULES.tiers)}
+        rules_versions.publish(body=body, effective_from=None, reason="For the model", actor=ACTOR)
     run_state_machine_as_test(
         Ledger,
         settings=settings(

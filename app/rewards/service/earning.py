@@ -86,6 +86,7 @@ def book(earning: Earning, *, actor: Actor) -> uuid.UUID:
         "breakdown": earning.breakdown,
         "lot_id": None,
         "confirms_at": earning.confirms_at,
+        "held_back_at": None,
         "resolved_at": None,
     }
     if before is not None:
