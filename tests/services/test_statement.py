@@ -19,7 +19,7 @@ from app.rewards.queries.liability import get_liability
 from app.rewards.queries.lineage import trace
 from app.rewards.queries.months import get_balance_at, get_month, month_as_csv
 from app.rewards.rules import Rules
-from app.rewards.service import earning, expiry, holds, transfers
+from app.rewards.service import earning, expiry, holds, refunds, transfers
 from tests.factories.people import actor_of, give_points, make_customer
 
 RULES = Rules()
@@ -110,6 +110,27 @@ def test_from_a_spent_point_back_to_the_order_rule_and_rate_across_a_transfer() 
     source = found.source
     assert (source.order_number, source.rules_version, source.earned) == ("MPC-SOURCE", 1, 900)
     assert source.breakdown == {"card": 90_000, "currency": "HKD"}
+
+
+def test_points_refunded_from_a_lot_that_has_expired_are_no_breakage() -> None:
+    customer_id, order_id = make_customer(), ids.uuid7()
+    give(customer_id, 1_000, clock.now(), clock.now() + timedelta(days=1))
+    with transaction():
+        holds.hold(
+            customer_id=customer_id, order_id=order_id, order_number="MPC-BACK", points=1_000, rules=RULES,
+            actor=ACTOR,
+        )  # fmt: skip
+        holds.capture(order_id=order_id, actor=ACTOR)
+    with clock.travel(days=2):
+        before = get_liability(RULES)
+        with transaction():
+            refunds.return_points(
+                customer_id=customer_id, order_id=order_id, order_number="MPC-BACK", points=1_000,
+                idem_key="refund:back", rules=RULES, actor=ACTOR,
+            )  # fmt: skip
+        after = get_liability(RULES)
+    assert after.points == before.points + 1_000, "they live again"
+    assert (before.breakage_permille, after.breakage_permille) == (0, 0)
 
 
 def test_liability_by_month_of_expiry_with_breakage() -> None:
