@@ -1,4 +1,4 @@
-"""An alarm when a scheduled task has not run: an issue, and with it a mail to staff.
+"""An alarm when a scheduled task has not run or a job was given up: an issue, and with it a mail to staff.
 
 Looked at from two processes, because the schedule cannot report that it stands still itself: the schedule looks at
 its tasks, and the relay looks at the schedule.
@@ -13,6 +13,7 @@ from app.kernel.actor import system
 from app.kernel.database import run_atomically
 from app.outbox import runs
 from app.payments import issues
+from jobs import given_up
 
 KIND = "task_late"
 EVERY_SECONDS = 60.0
@@ -22,9 +23,10 @@ _started = time.monotonic()
 
 
 def watch(*, by: str) -> str:
-    """Open an issue for each task that is late, close those that run again; a sentence for staff."""
+    """Open an issue for each task that is late and each dead job, close those that run again; a sentence for staff."""
     late, closed = run_atomically(partial(_watch, by))
-    return f"{late} late, {closed} run again"
+    dead = run_atomically(lambda: given_up.tell(by=system(by).name))
+    return f"{late} late, {closed} run again, {dead} dead"
 
 
 def _watch(by: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ worker died), it is due again by itself. Twice handed over is harmless, never ha
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from app.kernel import clock
 from app.kernel.database import session
 from app.kernel.errors import NotFound
 from app.outbox.models import OutboxRow
+from app.outbox.service import QUEUES
 
 OVERDUE = timedelta(minutes=3)
 """Longer than a job may take (`jobs.relay.JOB_TIMEOUT`), short enough that all is done within five minutes."""
@@ -164,9 +165,9 @@ def prune(*, limit: int = 10_000) -> int:
     return len(gone.all())
 
 
-def list_dead(*, limit: int = 100) -> Sequence[OutboxRow]:
+def list_dead(*, queues: Collection[str] = QUEUES, limit: int = 100) -> Sequence[OutboxRow]:
     """Jobs that were given up, the latest first."""
-    statement = select(OutboxRow).where(OutboxRow.dead_at.is_not(None))
+    statement = select(OutboxRow).where(OutboxRow.dead_at.is_not(None), OutboxRow.queue.in_(queues))
     return session().scalars(statement.order_by(OutboxRow.dead_at.desc()).limit(limit)).all()
 
 

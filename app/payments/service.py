@@ -200,12 +200,20 @@ def store_webhook(
     return session().execute(statement).first() is not None
 
 
-def finish_webhook(*, gateway: str, event_id: str, state: str, error: str | None = None) -> None:
-    """Close an inbox row as `processed`, `ignored` or `dead`; closed ones stay as they are."""
-    statement = update(WebhookEvent).where(
-        WebhookEvent.gateway == gateway, WebhookEvent.event_id == event_id, WebhookEvent.state == "received"
-    )
-    session().execute(statement.values(state=state, last_error=error, processed_at=clock.now()))
+def finish_webhook(
+    *, gateway: str, event_id: str, state: str, attempts: int, error: str | None = None
+) -> None:
+    """Close an inbox row as `processed`, `ignored` or `dead`, after so many attempts of its job.
+
+    Closed ones stay as they are, but for a dead one whose job staff have run again.
+    """
+    row = (WebhookEvent.gateway == gateway) & (WebhookEvent.event_id == event_id)
+    if state != "dead":
+        session().execute(
+            update(WebhookEvent).where(row, WebhookEvent.state == "dead").values(state="received")
+        )
+    values = {"state": state, "attempts": attempts, "last_error": error, "processed_at": clock.now()}
+    session().execute(update(WebhookEvent).where(row, WebhookEvent.state == "received").values(values))
 
 
 def keep_cursor(*, gateway: str, cursor: str | None, walked_at: datetime) -> None:

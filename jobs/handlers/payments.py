@@ -45,7 +45,10 @@ def webhook(job: RunningJob) -> None:
         state = _payment_changed(job)
     run_atomically(
         lambda: payments.finish_webhook(
-            gateway=job.payload["gateway"], event_id=job.payload["event_id"], state=state
+            gateway=job.payload["gateway"],
+            event_id=job.payload["event_id"],
+            state=state,
+            attempts=job.attempts,
         )
     )
 
@@ -99,6 +102,8 @@ def _not_ours(job: RunningJob) -> str:
     except ValueError:
         return "ignored"  # the walk over the gateway's list reports it, if money is in it
     truth = gateway().fetch(key, None)
+    if isinstance(truth, Unknown):
+        raise Unanswered(truth.reason)
     if isinstance(truth, Snapshot) and truth.captured > 0:
         report_orphan(truth)
     return "ignored"

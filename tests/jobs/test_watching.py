@@ -69,7 +69,7 @@ def test_a_task_that_stands_still_is_told_once_each_time(one_task: str) -> None:
         assert found is not None
         assert (found.state, mails() - before) == ("open", 1)
         succeed()
-        assert watching.watch(by="test") == "0 late, 1 run again"
+        assert watching.watch(by="test") == "0 late, 1 run again, 0 dead"
         found = issue()
         assert found is not None
         assert found.state == "auto_fixed"
