@@ -39,10 +39,13 @@ def test_points_go_back_to_their_lots_latest_expiry_first(gateway: SandboxGatewa
     soon, late = lots_of(shopper.id)
     assert (soon.spent, late.spent, soon.available + late.available) == (600 - 0, 600 - 522, 300 + 522)
     give_back(number, key="k2")
-    soon, late = lots_of(shopper.id)
-    assert (soon.spent, late.spent, soon.available, late.available) == (0, 0, 600, 900)
-    assert soon.expires_at is not None
-    assert soon.expires_at >= now + timedelta(days=14), "days of grace"
+    soon, late, *grace = lots_of(shopper.id)
+    assert (soon.spent, late.spent, soon.available, late.available) == (0, 0, 0, 900)
+    assert sum(lot.available for lot in grace) == 600
+    assert {lot.parent_lot_id for lot in grace} == {soon.id}
+    assert all(lot.expires_at and lot.expires_at >= now + timedelta(days=14) for lot in grace), (
+        "days of grace"
+    )
 
 
 def test_points_of_an_expired_lot_come_back_in_a_lot_of_grace(gateway: SandboxGateway) -> None:
@@ -54,7 +57,7 @@ def test_points_of_an_expired_lot_come_back_in_a_lot_of_grace(gateway: SandboxGa
         made = give_back(number)
         assert made.points == 1_000
         old, grace = [lot for lot in lots_of(shopper.id) if lot.origin_type != "order"]
-        assert (old.spent, old.expired, old.available) == (0, 1_000, 0)
+        assert (old.spent, old.expired, old.taken, old.available) == (0, 0, 1_000, 0)
         assert (grace.parent_lot_id, grace.granted, grace.available) == (old.id, 1_000, 1_000)
         assert grace.expires_at is not None
         assert timedelta(days=13) < grace.expires_at - clock.now() <= timedelta(days=14)

@@ -99,6 +99,14 @@ class Member:
             lot.live_at_least(now + GRACE)
             lot.left += part
 
+    def come_back(self, plan: Plan, now: datetime) -> None:
+        """From a hold or an order: what has too little time left goes to a lot of grace of its own."""
+        for lot, part in plan:
+            if lot.expires is None or lot.expires >= now + GRACE:
+                lot.left += part
+            else:
+                self.lots.append(Lot(part, now + GRACE))
+
     def adjust(self, points: int, expires: datetime | None, now: datetime) -> Booked | None:
         if points > 0:
             paid, lot = self.receive(points, expires)
@@ -121,15 +129,13 @@ class Member:
         self.owed += points - found
 
     def return_spent(self, spent: Plan, points: int, now: datetime) -> Plan:
-        """Latest expiry first, into the lots they came from, or a new one when those have expired; what is left."""
+        """Latest expiry first, into the lots they came from or with grace; what is left."""
         left: Plan = []
         for lot, part in sorted(spent, key=lambda item: item[0].expires or NEVER, reverse=True):
             back = min(points, part)
             points -= back
-            if back and (lot.expires is None or lot.expires > now):
-                self.give_back([(lot, back)], now)
-            elif back:
-                self.lots.append(Lot(back, now + GRACE))
+            if back:
+                self.come_back([(lot, back)], now)
             if part > back:
                 left.append((lot, part - back))
         return left

@@ -16,9 +16,9 @@ from app.kernel.actor import system
 from app.kernel.database import run_atomically, session, transaction
 from app.rewards import queries
 from app.rewards.errors import AlreadyPosted, HoldNotFound, PointsInsufficient
-from app.rewards.models import PointsLot
+from app.rewards.models import PointsHold, PointsLot
 from app.rewards.rules import Rules
-from app.rewards.service import earning, grants, holds
+from app.rewards.service import earning, grants, holds, refunds
 from app.rewards.service.posting import Leg, Posting, post
 from tests.factories.people import give_points, make_customer
 
@@ -69,7 +69,7 @@ def test_hold_then_capture_spends_exactly_once() -> None:
     ]
 
 
-def test_release_gives_back_to_the_same_lots_with_grace() -> None:
+def test_release_gives_back_to_the_same_lots_or_with_grace() -> None:
     customer_id = make_customer()
     soon = clock.now() + timedelta(days=2)
     with transaction():
@@ -80,11 +80,34 @@ def test_release_gives_back_to_the_same_lots_with_grace() -> None:
     assert (first.held, second.held) == (700, 300), "soonest-expiring first, never-expiring last"
     with transaction():
         holds.release(order_id=order_id, rules=RULES, actor=ACTOR)
-    first, second = lots_of(customer_id)
-    assert (first.available, first.held, second.available, second.held) == (700, 0, 900, 0)
-    assert first.expires_at is not None
-    assert first.expires_at >= clock.now() + timedelta(days=13, hours=23)
+    first, second, grace = lots_of(customer_id)
+    assert (first.available, first.held, first.taken, second.available, second.held) == (0, 0, 700, 900, 0)
+    assert (grace.available, grace.parent_lot_id) == (700, first.id)
+    assert grace.expires_at is not None
+    assert grace.expires_at >= clock.now() + timedelta(days=13, hours=23)
     assert second.expires_at is None
+
+
+def test_giving_back_a_few_points_does_not_prolong_the_rest_of_their_lot() -> None:
+    customer_id, now = make_customer(), clock.now()
+    with clock.frozen(now):
+        with transaction():
+            give_points(customer_id, 100_000, expires_at=now + timedelta(days=1))
+        released, spent = hold(customer_id, 500), hold(customer_id, 400)
+        number = session().scalar(select(PointsHold.order_number).filter_by(order_id=spent))
+        session().rollback()
+        with transaction():
+            holds.release(order_id=released, rules=RULES, actor=ACTOR)
+            holds.capture(order_id=spent, actor=ACTOR)
+            refunds.return_points(
+                customer_id=customer_id, order_id=spent, order_number=number, points=300, idem_key="back",
+                rules=RULES, actor=ACTOR,
+            )  # fmt: skip
+    lots = [(lot.available, lot.expires_at) for lot in lots_of(customer_id)]
+    grace = now + timedelta(days=RULES.release_grace_days)
+    assert sorted(lots) == [(300, grace), (500, grace), (99_100, now + timedelta(days=1))]
+    with clock.frozen(now + timedelta(days=2)):
+        assert queries.get_spendable(customer_id) == 800
 
 
 def test_too_many_points_are_refused_and_nothing_moves() -> None:

@@ -189,7 +189,7 @@ class Ledger(ProgrammeRules):
             self.spent.append({"i": i, "order": order_id, "number": number, "plan": plan})
         else:
             self.play(lambda: holds.release(order_id=order_id, rules=RULES, actor=ACTOR), fails=False)
-            member.give_back(plan, self.now)
+            member.come_back(plan, self.now)
         member.held -= amount
         self.play(lambda: holds.capture(order_id=order_id, actor=ACTOR), fails=True)
         self.play(lambda: holds.release(order_id=order_id, rules=RULES, actor=ACTOR), fails=True)

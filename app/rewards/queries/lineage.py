@@ -21,7 +21,7 @@ TRACE = text(
     WITH RECURSIVE touched AS (
       SELECT lot_id, sum(amount) AS points
         FROM points_entry WHERE tx_id = :tx_id AND lot_id IS NOT NULL AND account = ANY(:accounts)
-       GROUP BY lot_id
+       GROUP BY lot_id HAVING sum(amount) <> 0
     ), line AS (
       SELECT t.lot_id AS touched_lot, abs(t.points) AS points, l.*, 0 AS step
         FROM touched t JOIN points_lot l ON l.id = t.lot_id

@@ -16,36 +16,44 @@ from app.kernel import clock, ids
 from app.kernel.actor import Actor
 from app.kernel.database import session
 from app.rewards.errors import HoldNotFound, PointsInsufficient
-from app.rewards.rules import Rules
-from app.rewards.service.posting import translate
+from app.rewards.rules import LotView, Rules
+from app.rewards.service.giving_back import legs_back
+from app.rewards.service.posting import Posting, post, translate
 
 # Lock, choose, book and note in one round trip: a hot customer's row is locked for the shortest time.
 HOLD = text("SELECT points_hold(:customer, :order, :number, :points, :hold, :tx, :actor, :now, :until)")
-RESOLVE = text(
+CAPTURE = text(
     """
     WITH hold AS (
-      UPDATE points_hold SET state = :state, resolved_at = :now
+      UPDATE points_hold SET state = 'captured', resolved_at = :now
        WHERE order_id = :order_id AND state = 'active'
       RETURNING id, customer_id, order_number, tx_id, amount
     ), tx AS (
       INSERT INTO points_tx (id, customer_id, kind, idem_key, ref_type, ref_id, actor, description, created_at)
-      SELECT :id, customer_id, CAST(:kind AS text), CAST(:kind AS text) || ':' || id, 'order', order_number,
-             :actor, CAST(:description AS text) || ' ' || order_number, :now FROM hold
+      SELECT :id, customer_id, 'capture', 'capture:' || id, 'order', order_number,
+             :actor, 'Spent on order ' || order_number, :now FROM hold
     ), entries AS (
       INSERT INTO points_entry (tx_id, line, customer_id, account, lot_id, amount)
       SELECT :id, row_number() OVER (), e.customer_id, leg.account, e.lot_id, leg.sign * e.amount
         FROM hold JOIN points_entry e ON e.tx_id = hold.tx_id AND e.account = 'held'
-       CROSS JOIN (VALUES ('held', -1), (CAST(:target AS text), 1)) AS leg(account, sign)
+       CROSS JOIN (VALUES ('held', -1), ('redeemed', 1)) AS leg(account, sign)
     )
-    SELECT customer_id, tx_id, amount FROM hold
+    SELECT amount FROM hold
     """
 )
-EXTEND = text(
+# The account is locked before its lots, as everywhere; the expiries are those under the lock.
+RELEASE = text(
     """
-    UPDATE points_lot SET expires_at = :at
-     WHERE expires_at < :at AND id IN (
-       SELECT e.lot_id FROM points_entry e JOIN points_hold h ON h.tx_id = e.tx_id
-        WHERE h.order_id = :order_id AND h.state = 'active' AND e.account = 'held')
+    WITH hold AS (
+      UPDATE points_hold SET state = 'released', resolved_at = :now
+       WHERE order_id = :order_id AND state = 'active'
+      RETURNING id, customer_id, order_number, tx_id
+    )
+    SELECT hold.id AS hold_id, hold.customer_id, hold.order_number, l.id AS lot_id, e.amount, l.expires_at
+      FROM hold JOIN points_account a ON a.customer_id = hold.customer_id
+      JOIN points_entry e ON e.tx_id = hold.tx_id AND e.account = 'held'
+      JOIN points_lot l ON l.id = e.lot_id
+     ORDER BY e.line FOR UPDATE OF a, l
     """
 )
 
@@ -88,34 +96,30 @@ def hold(
 
 def capture(*, order_id: uuid.UUID, actor: Actor) -> int:
     """Held points become spent; how many. Raises HoldNotFound when the order has no active hold."""
-    return _resolve(order_id, "captured", "capture", "redeemed", "Spent on order", actor)
+    parameters = {"id": ids.uuid7(), "order_id": order_id, "actor": actor.name, "now": clock.now()}
+    try:
+        points = session().scalar(CAPTURE, parameters)
+    except IntegrityError as error:
+        raise translate(error) from error
+    if points is None:
+        raise HoldNotFound("This order holds no points.")
+    return int(points)
 
 
 def release(*, order_id: uuid.UUID, rules: Rules, actor: Actor) -> int:
-    """Held points go back to their lots, with at least the rules' days of grace to live; how many.
+    """Held points go back to their lots, or with the rules' days of grace to live where a lot has less; how many.
 
     Raises HoldNotFound when the order has no active hold.
     """
-    grace = clock.now() + timedelta(days=rules.release_grace_days)
-    session().execute(EXTEND, {"at": grace, "order_id": order_id})
-    return _resolve(order_id, "released", "release", "available", "Given back from order", actor)
-
-
-def _resolve(order_id: uuid.UUID, state: str, kind: str, target: str, description: str, actor: Actor) -> int:
-    parameters = {
-        "id": ids.uuid7(),
-        "order_id": order_id,
-        "state": state,
-        "kind": kind,
-        "target": target,
-        "description": description,
-        "actor": actor.name,
-        "now": clock.now(),
-    }
-    try:
-        row = session().execute(RESOLVE, parameters).first()
-    except IntegrityError as error:
-        raise translate(error) from error
-    if row is None:
+    now = clock.now()
+    rows = session().execute(RELEASE, {"order_id": order_id, "now": now}).all()
+    if not rows:
         raise HoldNotFound("This order holds no points.")
-    return int(row.amount)
+    hold_id, customer_id, number = rows[0][:3]
+    parts = [LotView(row.lot_id, row.amount, row.expires_at) for row in rows]
+    grace = now + timedelta(days=rules.release_grace_days)
+    legs, lots = legs_back(parts, account="held", order_number=number, grace=grace)
+    description = f"Given back from order {number}"
+    key = f"release:{hold_id}"
+    post(Posting(customer_id, "release", key, "order", number, description, legs, lots), actor=actor)
+    return sum(part.available for part in parts)

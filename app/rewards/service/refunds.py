@@ -6,22 +6,22 @@ The caller holds the order's row lock, so that two refunds of one order follow e
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, text, update
 
-from app.kernel import clock, ids
+from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import session
 from app.kernel.errors import Conflict
-from app.rewards.models import PointsAccount, PointsEarning, PointsLot
+from app.rewards.models import PointsAccount, PointsEarning
 from app.rewards.rules import LotView, Rules, choose_lots
 from app.rewards.service.accounts import list_takeable_lots, lock_account
 from app.rewards.service.earning import ORDER, lock_earning
-from app.rewards.service.posting import Leg, NewLot, Posting, post
+from app.rewards.service.giving_back import legs_back
+from app.rewards.service.posting import Leg, Posting, post
 
 # What the captured hold took from each lot, less what earlier refunds of the order put back into it.
 STILL_SPENT = text(
@@ -56,8 +56,8 @@ def return_points(
 ) -> None:
     """Give `points` (> 0) of a paid order back to the lots they were spent from, latest expiry first.
 
-    They live at least the rules' days of grace from now; what came from a lot that has expired goes to a new
-    lot with just that. Raises Conflict `REFUND_EXCEEDS_PAID` with `left`, AlreadyPosted.
+    They live at least the rules' days of grace from now; what came from a lot with less goes to a new lot with just
+    that. Raises Conflict `REFUND_EXCEEDS_PAID` with `left`, AlreadyPosted.
     """
     lock_account(customer_id=customer_id)
     parameters = {"order_id": order_id, "customer_id": customer_id, "number": order_number}
@@ -67,11 +67,10 @@ def return_points(
         left = sum(lot.available for lot in spent)
         message = "That is more than is left of the points paid."
         raise Conflict(message, code="REFUND_EXCEEDS_PAID", details={"left": left})
-    now = clock.now()
-    grace = now + timedelta(days=rules.release_grace_days)
     expiries = {lot.id: lot.expires_at for lot in spent}
-    _extend([lot_id for lot_id, _ in plan if _is_short(expiries[lot_id], now, grace)], grace)
-    legs, lots = _legs_back(plan, expiries, order_number, now, grace)
+    parts = [LotView(lot_id, part, expiries[lot_id]) for lot_id, part in plan]
+    grace = clock.now() + timedelta(days=rules.release_grace_days)
+    legs, lots = legs_back(parts, account="redeemed", order_number=order_number, grace=grace)
     description = f"Given back from order {order_number}"
     posting = Posting(customer_id, "refund", idem_key, "order", order_number, description, legs, lots)
     post(posting, actor=actor)
@@ -125,37 +124,6 @@ def take_back(
     post(posting, actor=actor)
     _write_taken(earning, points)
     return taken
-
-
-def _is_short(expires_at: datetime | None, now: datetime, grace: datetime) -> bool:
-    return expires_at is not None and now < expires_at < grace
-
-
-def _extend(lot_ids: Sequence[uuid.UUID], until: datetime) -> None:
-    if lot_ids:
-        session().execute(update(PointsLot).where(PointsLot.id.in_(lot_ids)).values(expires_at=until))
-
-
-def _legs_back(
-    plan: Sequence[tuple[uuid.UUID, int]],
-    expiries: dict[uuid.UUID, datetime | None],
-    order_number: str,
-    now: datetime,
-    grace: datetime,
-) -> tuple[list[Leg], list[NewLot]]:
-    legs: list[Leg] = []
-    lots: list[NewLot] = []
-    for lot_id, part in plan:
-        legs.append(Leg("redeemed", -part, lot_id))
-        expires_at = expiries[lot_id]
-        if expires_at is None or expires_at > now:
-            legs.append(Leg("available", part, lot_id))
-            continue
-        successor = NewLot(ids.uuid7(), "refund", order_number, grace, parent_lot_id=lot_id)
-        lots.append(successor)
-        legs += [Leg("expired", part, lot_id), Leg("issued", -part, successor.id)]
-        legs.append(Leg("available", part, successor.id))
-    return legs, lots
 
 
 def _from_available(

@@ -166,7 +166,7 @@ HOLDS = Probe(
 PROGRAMME = Probe(
     checks={
         "programme_zero": "all entries together sum to zero",
-        "nothing_in_transit": "no points are stuck between two members",
+        "nothing_in_transit": "no points are stuck between two members or lots",
     },
     examined="SELECT count(*) FROM points_entry",
     sql="""
