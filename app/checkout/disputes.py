@@ -97,7 +97,7 @@ def _lost(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], act
     _record(truth, about | {"taken_back": taken}, "The money is gone. Cancel the order if it has not left.")
     amount = Money(truth.amount, truth.currency).display
     text = f"The bank took {amount} back; {taken:,} points that the order had earned were taken back."
-    add(alert("dispute_lost", order, text), request_id=actor.request_id)
+    add(alert("dispute_lost", order, text, about=truth.gateway_ref), request_id=actor.request_id)
 
 
 def _record(truth: DisputeSnapshot, about: dict[str, Any], suggestion: str) -> bool:

@@ -15,9 +15,7 @@ def mail(message: str, order: LockedOrder, *, refund_id: uuid.UUID | None = None
     return Job(f"mail.{message}", key, payload, queue=MAIL_QUEUE)
 
 
-def alert(subject: str, order: LockedOrder, text: str) -> Job:
-    """A mail to staff about something that needs eyes."""
+def alert(subject: str, order: LockedOrder, text: str, *, about: object) -> Job:
+    """A mail to staff about something that needs eyes, once per payment, refund or dispute that it is `about`."""
     payload = {"subject": subject, "order_number": order.number, "text": text}
-    return Job(
-        "mail.staff_alert", f"alert:{subject}:{order.number}:{order.attempt}", payload, queue=MAIL_QUEUE
-    )
+    return Job("mail.staff_alert", f"alert:{subject}:{about}", payload, queue=MAIL_QUEUE)

@@ -49,7 +49,8 @@ def _apply(
                 refund_id=refund_id, reference=order.number, amount=applied.amount, currency=order.currency
             )
         else:
-            add(alert("refund_failed", order, f"The gateway refused a refund: {applied.reason}"))
+            text = f"The gateway refused a refund: {applied.reason}"
+            add(alert("refund_failed", order, text, about=refund_id))
 
 
 def _is_given_back(order: LockedOrder) -> bool:

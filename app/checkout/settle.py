@@ -192,8 +192,9 @@ def _give_money_back(order: LockedOrder, applied: Applied, actor: Actor, *, text
         actor=actor,
     )
     fate = "a refund is queued" if is_queued else "the payment is disputed, so the refund waits"
+    told = f"{reason}: the card was charged, {fate}."
     add(
-        alert("payment_without_order", order, f"{reason}: the card was charged, {fate}."),
+        alert("payment_without_order", order, told, about=applied.payment_id),
         request_id=actor.request_id,
     )
     if is_queued:

@@ -6,6 +6,7 @@ import json
 import uuid
 
 import pytest
+from sqlalchemy import select
 
 from app.checkout import flow
 from app.checkout.cancel import cancel
@@ -15,6 +16,7 @@ from app.kernel.actor import system
 from app.kernel.database import session
 from app.kernel.ids import fingerprint
 from app.orders.queries import get_order_view
+from app.outbox.models import OutboxRow
 from app.payments import queries as payment_queries
 from app.rewards.queries import get_balance
 from tests.checkout.conftest import Shopper, present, truth_about
@@ -41,6 +43,19 @@ def ask(gateway: SandboxGateway, payment_id: uuid.UUID) -> str:
     ask_payment(payment_id=payment_id, gateway=gateway, actor=JOBS)
     session().rollback()
     return payment_queries.get_payment(payment_id).state
+
+
+def cancel_order(shopper: Shopper, number: str, gateway: SandboxGateway) -> str:
+    """The order's status in the answer."""
+    answer = cancel(
+        request=flow.Request(shopper.id, "a@example.test", "cancel", uuid.uuid4().hex, fingerprint(number)),
+        number=number,
+        customer_id=shopper.id,
+        gateway=gateway,
+        present=present,
+        actor=actor_of(shopper.id),
+    )
+    return str(json.loads(answer.body)["status"])
 
 
 def test_the_open_attempt_is_ended_when_the_other_pays(gateway: SandboxGateway, peer: Gateway) -> None:
@@ -76,15 +91,7 @@ def test_the_other_attempt_that_was_faster_is_given_back_and_the_order_stays(
 def test_the_wish_to_cancel_holds_whichever_attempt_pays(gateway: SandboxGateway, peer: Gateway) -> None:
     shopper, number, first, ref = two_attempts(gateway, "pm_sandbox_processing")
     peer.control("dead", {"dead": "503"})
-    wish = cancel(
-        request=flow.Request(shopper.id, "a@example.test", "cancel", uuid.uuid4().hex, fingerprint(number)),
-        number=number,
-        customer_id=shopper.id,
-        gateway=gateway,
-        present=present,
-        actor=actor_of(shopper.id),
-    )
-    assert json.loads(wish.body)["status"] == "payment_pending"
+    assert cancel_order(shopper, number, gateway) == "payment_pending"
     peer.control("dead", {"dead": False})
     peer.control(f"payments/{ref}/late-authorize")
     assert ask(gateway, first) == "captured"
@@ -94,3 +101,18 @@ def test_the_wish_to_cancel_holds_whichever_attempt_pays(gateway: SandboxGateway
     assert get_order_view(number).status == "cancelled"
     assert [one.captured - one.refunded for one in payment_queries.list_payments_of(number)] == [0, 0]
     assert (get_balance(shopper.id).available, stock_of(shopper.variant_id)) == (5_000, (100, 0))
+
+
+def test_each_payment_without_an_order_is_told(gateway: SandboxGateway, peer: Gateway) -> None:
+    """Both cards of a cancelled order charge it late: both go back, and staff hear of both."""
+    shopper = Shopper(gateway)
+    number = shopper.place(shopper.quote(), "pm_card_chargeDeclined")["number"]
+    shopper.pay_again(number, "pm_card_chargeDeclined")
+    payments = [(one.id, one.gateway_ref) for one in payment_queries.list_payments_of(number)]
+    session().rollback()
+    cancel_order(shopper, number, gateway)
+    for payment_id, ref in payments:
+        peer.control(f"payments/{ref}/late-authorize")
+        assert ask(gateway, payment_id) == "captured"
+    keys = session().scalars(select(OutboxRow.dedupe_key).where(OutboxRow.topic == "mail.staff_alert")).all()
+    assert {f"alert:payment_without_order:{payment_id}" for payment_id, _ in payments} <= set(keys)
