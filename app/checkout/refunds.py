@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import uuid
 
-from app.checkout.notices import alert
+from app.audit import service as audit
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import run_atomically, session
+from app.kernel.errors import Conflict
 from app.orders.service import moving, refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
 from app.orders.states import REFUNDABLE
-from app.outbox.service import add
+from app.payments import issues
 from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
 from app.payments.gateway import DISPUTED, Absent, RefundRefused, RefundSnapshot, Unknown
+
+BOUNCED = "Your bank has sent the money of your refund back to us. We are looking after it."
+AGAIN = "We are sending the money of your refund to your card again."
 
 
 def settle_refund(
@@ -36,21 +40,55 @@ def _apply(
     if applied.after == "succeeded" and refund.state != "done":
         refund.state, refund.done_at = "done", clock.now()
         session().flush()
+        _close(refund_id, actor, state="auto_fixed", resolution="The gateway took it after all.")
         text = "The money is back on its way to your card. Your bank shows it within a few days."
         if order.status == "needs_review" or _is_given_back(order):
             moving.move(order=order, to="refunded", event="refunded", text=text, actor=actor)
         else:
             story.tell(order_id=order.id, event="card_refunded", text=text, actor=actor)
-    elif applied.after == "failed" and refund.state == "running":
-        refund.state = "stuck"
+    elif applied.after == "failed" and refund.state in ("running", "done"):
+        if refund.state == "done":
+            story.tell(order_id=order.id, event="refund_bounced", text=BOUNCED, actor=actor)
+        refund.state, refund.done_at = "stuck", None
         session().flush()
         if applied.reason == DISPUTED:
             card_refunds.tell_put_off(
                 refund_id=refund_id, reference=order.number, amount=applied.amount, currency=order.currency
             )
         else:
-            text = f"The gateway refused a refund: {applied.reason}"
-            add(alert("refund_failed", order, text, about=refund_id))
+            card_refunds.tell_stuck(applied, currency=order.currency)
+
+
+def send_again(*, number: str, refund_id: uuid.UUID, actor: Actor) -> None:
+    """Staff send the card part of a stuck refund once more. Called inside one transaction.
+
+    Raises OrderNotFound, PaymentDisputed, Conflict `REFUND_NOT_STUCK`, `REFUND_EXCEEDS_PAID`.
+    """
+    order = lock_order(number=number)
+    refund = refunding.lock_refund(order.id, refund_id)
+    if refund.state != "stuck" or refund.card_refund_id is None:
+        raise Conflict(
+            f"This refund is {refund.state}; there is nothing to send again.", code="REFUND_NOT_STUCK"
+        )
+    was = refund.card_refund_id
+    now_sent = card_refunds.retry_refund(refund_id=was, request_id=actor.request_id)
+    refund.card_refund_id, refund.state = now_sent, "running"
+    session().flush()
+    _close(was, actor, state="resolved", resolution="It was sent again.")
+    story.tell(order_id=order.id, event="refund_again", text=AGAIN, actor=actor)
+    audit.record(
+        actor=actor,
+        action="order.refund_sent_again",
+        target_type="order",
+        target_id=number,
+        before={"refund": str(refund_id), "card_refund": str(was)},
+        after={"refund": str(refund_id), "card_refund": str(now_sent)},
+    )
+
+
+def _close(card_refund_id: uuid.UUID, actor: Actor, *, state: str, resolution: str) -> None:
+    ref = str(card_refund_id)
+    issues.close_issue(kind=card_refunds.STUCK, ref=ref, state=state, by=actor.name, resolution=resolution)
 
 
 def _is_given_back(order: LockedOrder) -> bool:

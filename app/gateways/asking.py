@@ -15,7 +15,16 @@ from app.kernel.actor import Actor
 from app.kernel.crashpoint import crashpoint
 from app.kernel.database import end_reading
 from app.payments import disputes, queries, rules
-from app.payments.gateway import DISPUTED, Absent, Gateway, RefundRefused, RefundSnapshot, Snapshot, Unknown
+from app.payments.gateway import (
+    DISPUTED,
+    NEVER_ARRIVED,
+    Absent,
+    Gateway,
+    RefundRefused,
+    RefundSnapshot,
+    Snapshot,
+    Unknown,
+)
 from app.payments.states import OPEN, REFUND_OPEN
 
 
@@ -45,7 +54,8 @@ def ask_payment(
 def ask_refund(
     *, refund_id: uuid.UUID, gateway: Gateway, actor: Actor
 ) -> RefundSnapshot | RefundRefused | Absent | Unknown | None:
-    """Send a queued card refund under its own key, or ask how it went; None when it has ended before.
+    """Send a queued card refund under its own key, or ask how it went: also one that has ended, because a bank may
+    send money back that had gone out. None when the gateway has no such refund and none is to be sent.
 
     One that was never sent is sent whenever its job comes at last; while a bank decides about the payment it fails
     instead, and is queued again when the shop has won. One that was sent without a word, and is not
@@ -58,11 +68,11 @@ def ask_refund(
     is_disputed = disputes.count_open([payment.id]) > 0
     may_send = is_new or clock.now() - refund.created_at < rules.NEVER_RESEND_AFTER
     end_reading()
-    if not is_open:
-        return None
     crashpoint("refund.before_fetch")
     # Asked first: after a day the gateway may have forgotten the key, and would refund a second time.
     truth: RefundSnapshot | RefundRefused | Absent | Unknown = gateway.fetch_refund(refund_id, known_ref)
+    if isinstance(truth, Absent) and not is_open:
+        return None
     if isinstance(truth, Absent) and payment_ref is not None:
         if is_disputed:  # queued before the dispute came: sent now, the money would leave twice
             truth = RefundRefused(DISPUTED)
@@ -70,7 +80,7 @@ def ask_refund(
             crashpoint("refund.before_send")
             truth = gateway.refund(refund_id, payment_ref, amount)
         else:
-            truth = RefundRefused("it never arrived at the gateway")
+            truth = RefundRefused(NEVER_ARRIVED)
     crashpoint("refund.before_settle")
     settle_refund(refund_id=refund_id, truth=truth, actor=actor)
     crashpoint("refund.after_settle")

@@ -105,7 +105,7 @@ def _walk(report: Report, gateway: Gateway, actor: Actor) -> None:
         page = gateway.list_changed(cursor, since)
         if not isinstance(page, ListPage):
             return
-        _compare(page.snapshots, report, actor)
+        _compare(page.snapshots, report, gateway, actor)
         cursor = page.cursor
         if not page.has_more:
             break
@@ -114,11 +114,12 @@ def _walk(report: Report, gateway: Gateway, actor: Actor) -> None:
     report.complete = True
 
 
-def _compare(snapshots: Sequence[Snapshot], report: Report, actor: Actor) -> None:
+def _compare(snapshots: Sequence[Snapshot], report: Report, gateway: Gateway, actor: Actor) -> None:
     """Settle what would change something here; most of a page is known already."""
     keys = {snapshot.key: _uuid(snapshot.key) for snapshot in snapshots}
     ours = {str(row.id): row for row in queries.list_by_id([key for key in keys.values() if key])}
     news: list[tuple[uuid.UUID, Snapshot]] = []
+    bounced: list[uuid.UUID] = []
     for snapshot in snapshots:
         report.walked += 1
         row = ours.get(snapshot.key)
@@ -127,10 +128,14 @@ def _compare(snapshots: Sequence[Snapshot], report: Report, actor: Actor) -> Non
             continue
         if _is_asking(row):
             continue
-        decision = rules.decide(facts_of(row), snapshot, clock.now())
+        decision = rules.decide(facts_of(row, snapshot), snapshot, clock.now())
         if decision.state != row.state or decision.issue is not None:
             news.append((row.id, snapshot))
+            if snapshot.refunded < row.refunded:
+                bounced += queries.list_returned(row.id)
     end_reading()
+    for refund_id in bounced:
+        ask_refund(refund_id=refund_id, gateway=gateway, actor=actor)
     for payment_id, snapshot in news:
         settle(payment_id=payment_id, truth=snapshot, actor=actor)
         report.found += 1

@@ -53,6 +53,7 @@ class RefundView:
     state: str
     reason: str
     created_at: datetime
+    id: uuid.UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,9 @@ def _view(
         attempt=order.attempt,
         lines=[_line(line, order.currency) for line in lines[order.id]],
         refunds=[
-            RefundView(refund.points, money(refund.card), refund.state, refund.reason, refund.created_at)
+            RefundView(
+                refund.points, money(refund.card), refund.state, refund.reason, refund.created_at, refund.id
+            )
             for refund in refunds[order.id]
         ],
         timeline=timeline,

@@ -20,12 +20,16 @@ class Payment(Base):
     `refunded` is what went back or is on its way back, so that the table itself refuses to send more than was
     captured. `late`: captured after it had ended; another attempt may have paid meanwhile, so these are
     outside the one live attempt of a reference.
+
+    `accepted`: what the gateway captured instead of `amount`, where staff have taken that for right.
+    `refunded_outside`: what went back by another hand than the shop's, where staff have taken note of it.
     """
 
     __tablename__ = "payment"
     __table_args__ = (
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("0 <= refunded AND refunded <= captured AND captured <= amount", name="adds_up"),
+        CheckConstraint("accepted > 0 AND refunded_outside >= 0", name="by_hand"),
         CheckConstraint(
             "state IN ('submitting','unknown','requires_action','authorized','captured',"
             "'declined','canceled')",
@@ -70,6 +74,8 @@ class Payment(Base):
     updated_at: Mapped[datetime]
     cancel_requested_at: Mapped[datetime | None]
     late: Mapped[bool] = mapped_column(server_default="false")
+    accepted: Mapped[int | None]
+    refunded_outside: Mapped[int] = mapped_column(server_default="0")
     next_check_at: Mapped[datetime | None]
     checks: Mapped[int] = mapped_column(server_default="0")
     last_error: Mapped[str | None]

@@ -110,6 +110,14 @@ def list_refunds_of(payment_id: uuid.UUID) -> Sequence[CardRefund]:
     return session().scalars(statement.order_by(CardRefund.created_at, CardRefund.id)).all()
 
 
+def list_returned(payment_id: uuid.UUID) -> list[uuid.UUID]:
+    """Ids of the refunds that have arrived."""
+    statement = select(CardRefund.id).where(
+        CardRefund.payment_id == payment_id, CardRefund.state == "succeeded"
+    )
+    return list(session().scalars(statement))
+
+
 def list_refunds_of_payments(payment_ids: Sequence[uuid.UUID]) -> Sequence[CardRefund]:
     """Of several payments in one statement, oldest first."""
     statement = select(CardRefund).where(CardRefund.payment_id.in_(payment_ids))

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from app.kernel import clock
+from app.kernel import clock, ids
 from app.kernel.database import session
 from app.kernel.errors import Conflict, NotFound, invalid
 from app.outbox import service as outbox
 from app.payments import disputes, issues, rules
-from app.payments.gateway import DISPUTED, Absent, RefundRefused, RefundSnapshot, Unknown
+from app.payments.gateway import DISPUTED, NEVER_ARRIVED, Absent, RefundRefused, RefundSnapshot, Unknown
 from app.payments.models import CardRefund, Payment
 from app.payments.service import lock_payment, write_changes
 from app.payments.states import CARD_REFUND
 
 WAITING = "refund_waits"
 """Kind of the issue about a refund that waits until the bank has decided."""
+STUCK = "refund_stuck"
+"""Kind of the issue about a refund that the gateway refused, or that the bank sent back."""
 
 
 class PaymentDisputed(Conflict):
@@ -87,6 +89,23 @@ def tell_put_off(*, refund_id: uuid.UUID, reference: str, amount: int, currency:
     )
 
 
+def tell_stuck(applied: AppliedRefund, *, currency: str) -> None:
+    """The issue about a refund that did not arrive: one each time that it fails."""
+    issues.record_issue(
+        kind=STUCK,
+        ref=str(applied.refund_id),
+        detail={
+            "order_number": applied.reference,
+            "payment": str(applied.payment_id),
+            "amount": applied.amount,
+            "currency": currency,
+            "reason": applied.reason,
+            "failed_at": clock.now().isoformat(timespec="seconds"),
+        },
+        suggestion="Send the refund again on the order's page. If the card is gone, settle it with the customer first.",
+    )
+
+
 def list_put_off(payment_id: uuid.UUID) -> list[uuid.UUID]:
     """Refunds of a payment that wait until the bank has decided, oldest first."""
     statement = select(CardRefund.id).where(
@@ -144,9 +163,11 @@ def _store(refund_id: uuid.UUID, payment_id: uuid.UUID, amount: int, reason: str
     return refund
 
 
-def retry_refund(*, refund_id: uuid.UUID, request_id: str = "-") -> None:
-    """Queue a failed refund again.
+def retry_refund(*, refund_id: uuid.UUID, request_id: str = "-") -> uuid.UUID:
+    """Queue a failed refund again; the id of the one that is on its way now.
 
+    One that may still turn up at the gateway keeps its key, so that twice is once. For one that was refused
+    there is a new one: a gateway gives its first answer to a key again.
     Raises PaymentDisputed, Conflict `TRANSITION_INVALID`, `REFUND_EXCEEDS_PAID`, NotFound.
     """
     refund, payment = lock_refund(refund_id)
@@ -154,8 +175,14 @@ def retry_refund(*, refund_id: uuid.UUID, request_id: str = "-") -> None:
     _check_left(payment, refund.amount)
     now = clock.now()
     write_changes(payment, payment.state, {"refunded": payment.refunded + refund.amount}, now)
+    if refund.last_error not in (DISPUTED, NEVER_ARRIVED):
+        new_id = ids.uuid7()
+        _store(new_id, payment.id, refund.amount, refund.reason)
+        _send(new_id, 0, request_id)
+        return new_id
     write_changes(refund, "queued", {"next_check_at": now + rules.FIRST_CHECK}, now)
     _send(refund_id, refund.checks + 1, request_id)
+    return refund_id
 
 
 def lock_refund(refund_id: uuid.UUID) -> tuple[CardRefund, Payment]:
@@ -183,6 +210,7 @@ def apply_refund(
         state=refund.state,
         checks=refund.checks,
         gateway_ref=refund.gateway_ref,
+        last_error=refund.last_error,
     )
     decision = rules.decide_refund(facts, truth, now)
     write_changes(refund, decision.state, decision.changes, now)

@@ -24,6 +24,9 @@ GIVE_UP_AFTER = timedelta(minutes=30)
 NEVER_RESEND_AFTER = timedelta(hours=23)
 """Gateways forget idempotency keys after 24 hours (Stripe: "idempotent requests"): then only read."""
 
+REFUSED = "refused by the bank"
+"""Why a refund failed that the gateway had taken."""
+
 _RANK = {
     "submitting": 0,
     "unknown": 1,
@@ -37,7 +40,10 @@ _RANK = {
 
 @dataclass(frozen=True, slots=True)
 class PaymentFacts:
-    """The stored payment as far as the rules need it. Amounts in minor units."""
+    """The stored payment as far as the rules need it. Amounts in minor units.
+
+    `returned`: what has certainly arrived of `refunded`, some of which may be on its way.
+    """
 
     key: str
     reference: str
@@ -53,6 +59,7 @@ class PaymentFacts:
     decline_code: str | None = None
     card_brand: str | None = None
     card_last4: str | None = None
+    returned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +190,8 @@ def _mismatch_issue(facts: PaymentFacts, reason: str) -> Issue | None:
 
 
 def _refund_issue(facts: PaymentFacts, snapshot: Snapshot) -> Issue | None:
-    """More went back than we sent: somebody refunded at the gateway itself."""
-    if snapshot.refunded <= facts.refunded:
+    """More went back than we sent: somebody refunded at the gateway itself. Less: a bank sent some of it back."""
+    if facts.returned <= snapshot.refunded <= facts.refunded:
         return None
     return Issue(
         "refund_differs",
@@ -209,14 +216,21 @@ class RefundFacts:
     state: str
     checks: int
     gateway_ref: str | None = None
+    last_error: str | None = None
 
 
 def decide_refund(
     facts: RefundFacts, truth: RefundSnapshot | RefundRefused | Absent | Unknown, now: datetime
 ) -> Decision:
-    """What to store for a card refund after `truth`; the same rules as for payments."""
+    """What to store for a card refund after `truth`; the same rules as for payments.
+
+    Banks send back what had gone out, and nothing goes out that a bank has refused: the gateway's own `failed` is
+    the last word. A refusal to send is none about what was sent before.
+    """
     if isinstance(truth, RefundRefused):
-        return _refund_to(facts, "failed", now, truth.reason, None)
+        return _refund_to(
+            facts, "failed" if facts.state in REFUND_OPEN else facts.state, now, truth.reason, None
+        )
     if isinstance(truth, Absent):
         return _refund_to(facts, facts.state, now, "the gateway does not know it", None)
     if isinstance(truth, Unknown):  # not counted as a check, as for payments
@@ -228,8 +242,10 @@ def decide_refund(
         detail = {"refund": facts.key, "told": list(told), "amount": facts.amount}
         issue = Issue("refund_mismatch", detail, "Look the refund up at the gateway.")
         return _refund_to(facts, "unknown", now, "mismatch: the answer is about another refund", None, issue)
+    if facts.state == "failed" and facts.last_error == REFUSED:
+        return Decision(facts.state)
     state = {"pending": "unknown", "succeeded": "succeeded", "failed": "failed"}[truth.status]
-    reason = {"pending": "pending", "succeeded": None, "failed": "refused by the bank"}[truth.status]
+    reason = {"pending": "pending", "succeeded": None, "failed": REFUSED}[truth.status]
     return _refund_to(facts, state, now, reason, truth.gateway_ref)
 
 

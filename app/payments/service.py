@@ -8,10 +8,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -20,8 +20,11 @@ from app.kernel.database import constraint_of, session
 from app.kernel.errors import Conflict, NotFound
 from app.payments import issues, rules
 from app.payments.gateway import Absent, Snapshot, Unknown
-from app.payments.models import GatewayCursor, Payment, WebhookEvent
+from app.payments.models import CardRefund, GatewayCursor, Payment, WebhookEvent
 from app.payments.states import OPEN
+
+ANSWERS_LIVE = timedelta(minutes=2)
+"""An answer is settled within this time; what happened since it was given is no difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def lock_payment(payment_id: uuid.UUID) -> Payment:
 def apply_snapshot(payment: Payment, truth: Snapshot | Absent | Unknown) -> Applied:
     """Write what `truth` means for a locked payment; a stale or doubled answer changes nothing."""
     before, now = payment.state, clock.now()
-    decision = rules.decide(facts_of(payment), truth, now)
+    decision = rules.decide(facts_of(payment, truth), truth, now)
     write_changes(payment, decision.state, decision.changes, now)
     if decision.issue is not None:
         issues.record_issue(
@@ -152,8 +155,11 @@ def is_end_wanted(reference: str) -> bool:
     return session().scalar(select(wanted.exists())) is True
 
 
-def facts_of(payment: Payment) -> rules.PaymentFacts:
-    """The row as the rules want it."""
+def facts_of(payment: Payment, truth: Snapshot | Absent | Unknown) -> rules.PaymentFacts:
+    """The row as the rules want it, to be compared with `truth`."""
+    returned = 0
+    if isinstance(truth, Snapshot) and truth.refunded < payment.refunded:
+        returned = _count_returned(payment.id)
     return rules.PaymentFacts(
         key=str(payment.id),
         reference=payment.reference,
@@ -169,7 +175,18 @@ def facts_of(payment: Payment) -> rules.PaymentFacts:
         decline_code=payment.decline_code,
         card_brand=payment.card_brand,
         card_last4=payment.card_last4,
+        returned=returned,
     )
+
+
+def _count_returned(payment_id: uuid.UUID) -> int:
+    """Minor units that had arrived when an answer that comes now was given."""
+    statement = select(func.coalesce(func.sum(CardRefund.amount), 0)).where(
+        CardRefund.payment_id == payment_id,
+        CardRefund.state == "succeeded",
+        CardRefund.updated_at <= clock.now() - ANSWERS_LIVE,
+    )
+    return int(session().scalar(statement) or 0)
 
 
 def write_changes(row: Any, state: str, changes: Mapping[str, Any], now: datetime) -> None:

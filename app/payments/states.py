@@ -20,7 +20,7 @@ CARD_REFUND = StateTable.of(
     starts="queued",
     edges=(
         "queued>succeeded queued>failed queued>unknown unknown>succeeded unknown>failed failed>queued "
-        "failed>succeeded"
+        "failed>succeeded succeeded>failed"
     ),
 )
 DISPUTE = StateTable.of("dispute", starts="open won lost", edges="open>won open>lost")

@@ -12,6 +12,8 @@ from sandbox.gateway.payments import Answer, Payments, mismatch
 from sandbox.gateway.store import Store, now, rfc3339
 
 DAYS_TO_ANSWER = 7
+ENDS = {("pending", "succeeded"), ("pending", "failed"), ("succeeded", "failed")}
+"""A refund that has succeeded comes back when the card's account is gone."""
 
 
 class Refunds:
@@ -98,10 +100,10 @@ class Refunds:
         self._events.emit(f"refund.{outcome}", payment, refund=refund, fate=fate)
 
     def settle(self, refund_id: str, outcome: str) -> dict[str, Any]:
-        """End a pending refund as `succeeded` or `failed`."""
+        """End a pending refund as `succeeded` or `failed`; one that has succeeded may become `failed` later."""
         with self._store.transaction():
             refund = self.get(refund_id)
-            if refund["status"] != "pending":
+            if (refund["status"], outcome) not in ENDS:
                 raise conflict("refund_final", f"The refund is {refund['status']} already.")
             self._finish(refund, self._payments.get(refund["payment"]), outcome)
             return public(refund)

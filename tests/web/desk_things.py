@@ -42,6 +42,7 @@ class Things:
     entry_id: uuid.UUID
     event_id: str
     ref: str
+    refund_id: uuid.UUID
     version: int = 1
     kind: str = "orphan_payment"
     gateway: str = "sandbox"
@@ -81,6 +82,7 @@ def make_things(app: Flask) -> Things:
             entry_id=latest_audit(app).id,
             event_id=_callback(),
             ref=_dispute(number, _issue()),
+            refund_id=ids.uuid7(),
         )
 
 

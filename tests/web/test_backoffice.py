@@ -62,6 +62,7 @@ NEEDED = {
     ("GET", "/admin/reconciliation/"): "payments.read",
     ("GET", "/admin/reconciliation/<kind>/<path:ref>"): "payments.read",
     ("POST", "/admin/reconciliation/<kind>/<path:ref>"): "payments.settle",
+    ("POST", "/admin/orders/<number>/refunds/<uuid:refund_id>/again"): "orders.refund",
     ("GET", "/admin/webhooks/"): "payments.read",
     ("GET", "/admin/webhooks/<gateway>/<event_id>"): "payments.read",
     ("GET", "/admin/dead-letters/"): "jobs.read",

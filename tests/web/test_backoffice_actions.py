@@ -20,7 +20,11 @@ from app.rewards.models import PointsAdjustment
 from app.rewards.queries import get_adjustment, get_balance
 from tests.factories.shop import stock_of
 from tests.sandbox.peers import Gateway
-from tests.web import test_backoffice_decisions, test_backoffice_programme  # noqa: F401 (they show actions too)
+from tests.web import (  # noqa: F401 (they show actions too)
+    test_backoffice_cards,
+    test_backoffice_decisions,
+    test_backoffice_programme,
+)
 from tests.web.desk import SHOWN, Desk, audit_rows, latest_audit, look, shows, text_of
 from tests.web.desk_things import Things, make_things
 from tests.web.test_backoffice import WRITE

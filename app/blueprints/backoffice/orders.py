@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from app.blueprints.backoffice.access import action, page, reader_may
@@ -11,6 +12,7 @@ from app.blueprints.backoffice.filters import Choice, Rows, days
 from app.blueprints.backoffice.history import history_of
 from app.blueprints.backoffice.lists import Column, StaffList
 from app.blueprints.common.actors import actor_from_request
+from app.checkout import refunds
 from app.orders import queries, staff_queries
 from app.orders.models import Order
 from app.orders.service import moving
@@ -57,6 +59,16 @@ class Orders(StaffList):
             lambda: moving.move_by_staff(number=number, to=to, actor=actor_from_request()),
             form="move",
             done=f"{number} is {to} now.",
+            back=self.get_url(".show", number=number),
+            again=lambda tried: self._page(number, tried),
+        )
+
+    @action("/<number>/refunds/<uuid:refund_id>/again", permission="orders.refund")
+    def send_again(self, number: str, refund_id: uuid.UUID) -> Answer:
+        return perform(
+            lambda: refunds.send_again(number=number, refund_id=refund_id, actor=actor_from_request()),
+            form="again",
+            done="The refund is on its way to the card again.",
             back=self.get_url(".show", number=number),
             again=lambda tried: self._page(number, tried),
         )

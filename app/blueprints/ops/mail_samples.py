@@ -58,7 +58,7 @@ def _order() -> OrderView:
         can_cancel=True,
         attempt=1,
         lines=[line],
-        refunds=[RefundView(500, hkd(6_250), "done", "The handle was broken.", AT)],
+        refunds=[RefundView(500, hkd(6_250), "done", "The handle was broken.", AT, uuid.UUID(int=1))],
         timeline=[EventView(AT, "paid", "Your payment is complete.")],
     )
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, insert, select, update
 from app.kernel import clock, ids
 from app.kernel.actor import Actor
 from app.kernel.database import session
+from app.orders.errors import OrderNotFound
 from app.orders.models import Order, OrderLine, OrderRefund
 from app.orders.rules import LinePaid, RefundPlan, Tenders
 
@@ -133,6 +134,16 @@ def is_settled(order_id: uuid.UUID) -> bool:
     open_refunds = select(func.count()).where(OrderRefund.order_id == order_id, OrderRefund.state != "done")
     row = session().execute(select(units.scalar_subquery(), open_refunds.scalar_subquery())).one()
     return tuple(row) == (0, 0)
+
+
+def lock_refund(order_id: uuid.UUID, refund_id: uuid.UUID) -> OrderRefund:
+    """The refund of this order, its row locked; the order's lock comes first. Raises OrderNotFound."""
+    statement = select(OrderRefund).where(OrderRefund.order_id == order_id, OrderRefund.id == refund_id)
+    locked = statement.with_for_update().execution_options(populate_existing=True)
+    refund = session().scalars(locked).one_or_none()
+    if refund is None:
+        raise OrderNotFound("The order has no such refund.")
+    return refund
 
 
 def lock_by_card_refund(card_refund_id: uuid.UUID) -> OrderRefund | None:
