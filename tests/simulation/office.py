@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app.checkout import refund as refunding
+from app.checkout import refunds as card_refunds
 from app.gateways.reconcile import reconcile as reconcile_now
 from app.inventory.service import stock
 from app.kernel import clock
@@ -13,7 +14,6 @@ from app.kernel.actor import system
 from app.kernel.database import run_atomically
 from app.orders.rules import STRATEGIES
 from app.orders.service import moving
-from app.payments import refunds as card_refunds
 from app.rewards.queries import rules_in_force
 from app.rewards.service import adjustments
 from jobs.execute import run
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tests.simulation.history import History
 
 DUE = "SELECT id, topic FROM outbox WHERE done_at IS NULL AND dead_at IS NULL AND run_at <= %s ORDER BY run_at, id"
+STUCK = (
+    "SELECT r.id, o.number FROM order_refund r JOIN orders o ON o.id = r.order_id WHERE r.state = 'stuck'"
+    " ORDER BY r.id"
+)
 
 
 def refund(history: History) -> None:
@@ -128,9 +132,16 @@ def run_job_twice(history: History) -> None:
 
 def send_refunds_again(history: History) -> None:
     """Staff look after card refunds that failed."""
-    for row in history.world.rows("SELECT id FROM card_refund WHERE state = 'failed' ORDER BY id"):
-        with history.attempt("send a card refund again", mortal=False):
-            run_atomically(partial(card_refunds.retry_refund, refund_id=row["id"]))
+    for row in history.world.rows(STUCK):
+        with history.attempt(f"{row['number']}: send a card refund again", mortal=False):
+            run_atomically(
+                partial(
+                    card_refunds.send_again,
+                    number=row["number"],
+                    refund_id=row["id"],
+                    actor=history.cast.staff[0],
+                )
+            )
 
 
 def reconcile(history: History) -> None:
