@@ -96,6 +96,30 @@ class Case:
         return "paid" if self.truth in PAID else "payment_failed"
 
     @property
+    def needs_nobody(self) -> bool:
+        """Whether the next actor alone, with the jobs that follow, brings it to its end: it must not need
+        reconciliation then. Callbacks tell all that the gateway knows; a client that comes again is answered by
+        the gateway where that answers at all."""
+        if self.actor == WEBHOOK:
+            return self._is_told
+        if self.actor != RETRY or self.point in RECONCILIATION:
+            return False
+        if self.point in CHECKOUT:
+            return self.truth in ("approved", "declined")
+        if self.point in CALLBACK:
+            return self.point == "webhook.after_store"
+        return self.truth not in ("never_charged", "refund_pending")
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether the gateway holds an end of the payment that it can tell in a callback."""
+        if self.point == CHECKOUT[0] or self.point in MAIL:
+            return True
+        if self.point in CANCEL and self.truth == "undecided":
+            return CANCEL.index(self.point) > CANCEL.index("cancel.before_gateway")
+        return self.point != "checkout.before_charge" and self.truth != "never_charged"
+
+    @property
     def minutes(self) -> int:
         """After how long it must be over: five, unless the bank itself never decides (then we give up)."""
         return 35 if self.point == CANCEL[0] and self.truth == "undecided" else 5
