@@ -11,14 +11,19 @@ from app.blueprints.ops.commands_rewards_proof import PROBES
 from app.kernel.database import transaction
 from tests.live.shop import LiveShop, wait_for
 
+# `about`: the order that is open, or waits with it.
 OPEN = """
-  SELECT 'order ' || number AS what FROM orders WHERE status = 'payment_pending'
-  UNION ALL SELECT 'payment ' || id FROM payment WHERE state IN ('submitting','unknown','requires_action','authorized')
-  UNION ALL SELECT 'hold ' || id FROM points_hold WHERE state = 'active'
-  UNION ALL SELECT 'reservation ' || order_id FROM stock_reservation WHERE state = 'active'
-  UNION ALL SELECT 'callback ' || event_id FROM webhook_inbox WHERE state = 'received'
-  UNION ALL SELECT 'card refund ' || id FROM card_refund WHERE state IN ('queued','unknown')
-  UNION ALL SELECT 'job ' || dedupe_key FROM outbox WHERE done_at IS NULL
+  SELECT 'order ' || number AS what, number AS about FROM orders WHERE status = 'payment_pending'
+  UNION ALL SELECT 'payment ' || id, reference FROM payment
+             WHERE state IN ('submitting','unknown','requires_action','authorized')
+  UNION ALL SELECT 'hold ' || h.id, o.number FROM points_hold h JOIN orders o ON o.id = h.order_id
+             WHERE h.state = 'active'
+  UNION ALL SELECT 'reservation ' || r.order_id, o.number FROM stock_reservation r JOIN orders o ON o.id = r.order_id
+             WHERE r.state = 'active'
+  UNION ALL SELECT 'callback ' || event_id, NULL FROM webhook_inbox WHERE state = 'received'
+  UNION ALL SELECT 'card refund ' || r.id, p.reference FROM card_refund r JOIN payment p ON p.id = r.payment_id
+             WHERE r.state IN ('queued','unknown')
+  UNION ALL SELECT 'job ' || dedupe_key, payload->>'order_number' FROM outbox WHERE done_at IS NULL
 """
 ONCE = """
   SELECT o.number, o.status,

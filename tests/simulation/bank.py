@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from app.kernel import clock
@@ -53,6 +54,40 @@ def deliver_forged(history: History) -> None:
             history.wrong(f"forged callback: HTTP {status}")
     if digest(history) != before:
         history.wrong("a forged callback changed something")
+
+
+def deliver_lie(history: History) -> None:
+    """Rightly signed, and not true: what counts is what the gateway says when it is asked (M7)."""
+    learn(history)
+    told = [event for event in history.events if event["type"].startswith("payment.")]
+    if not told:
+        return
+    lie = json.loads(history.rng.choice(told)["raw"])
+    payment, status = lie["data"]["payment"], history.rng.choice(("captured", "declined", "canceled"))
+    lie["id"] = f"evt_lie_{len(history.steps)}"
+    lie["type"] = f"payment.{status}"
+    payment |= {"status": status, "amount_captured": payment["amount"] if status == "captured" else 0}
+    with history.attempt(f"callback that lies: {payment['reference']} {status}", context=False):
+        if (answer := send(history, json.dumps(lie).encode())) != 200 and not history.world.faults.struck:
+            history.wrong(f"callback that lies: HTTP {answer}")
+
+
+def dispute(history: History) -> None:
+    """A card holder wants the money back."""
+    payments = history.world.gateway_payments()
+    paid = [one for one in payments if one["status"] == "captured" and not one["disputed"]]
+    if paid:
+        payment = history.rng.choice(paid)
+        history.world.peer.control(f"payments/{payment['id']}/dispute")
+        history.note(f"bank: {payment['reference']} is disputed")
+
+
+def decide_dispute(history: History) -> None:
+    waiting = [one for one in history.world.gateway_disputes() if one["status"] == "open"]
+    if waiting:
+        outcome = history.rng.choice(("won", "lost"))
+        history.world.peer.control(f"disputes/{history.rng.choice(waiting)['id']}/{outcome}")
+        history.note(f"bank: a dispute is {outcome}")
 
 
 def decide(history: History) -> None:

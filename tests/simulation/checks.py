@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, cast
 
 from tests import verify
@@ -47,7 +48,21 @@ def everything(history: History) -> list[str]:
     found += [f"job failed: {row['what']}" for row in world.rows(JOB_ERRORS)]
     found += [f"audit: {row}" for row in world.rows(AUDIT) if row["done"] != row["told"]]
     found += [f"receipts: {row}" for row in world.rows(MAILS)]
-    return found + _shelf(history) + _self_made(history)
+    return found + _shelf(history) + _self_made(history) + _mails(history)
+
+
+def _mails(history: History) -> list[str]:
+    """Each mail that was written is in the mailbox once (I15); twice only where a job died in the middle (M10)."""
+    found = history.world.mails()
+    wrong = []
+    for row in history.world.rows(
+        "SELECT dedupe_key, sent_at FROM mail_message ORDER BY created_at, dedupe_key"
+    ):
+        digest = hashlib.sha256(row["dedupe_key"].encode()).hexdigest()[:32]
+        copies = sum(found.pop(key) for key in [one for one in found if one.startswith(f"<{digest}@")])
+        if not 1 <= copies <= 1 + history.torn[row["dedupe_key"]]:
+            wrong.append(f"mail {row['dedupe_key']}: {copies} copies in the mailbox")
+    return wrong + [f"mail that nobody wrote: {key}" for key in found]
 
 
 def _shelf(history: History) -> list[str]:

@@ -6,6 +6,7 @@ Every choice comes from the seed and from what the shop has done so far, so the 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,6 +41,8 @@ class History:
         self.events: list[dict[str, Any]] = []
         self.heard = 0
         self.late: set[str] = set()
+        self.torn: Counter[str] = Counter()
+        """How often each mail's job died where it may have been sent and not marked."""
 
     def run(self) -> list[str]:
         with self.world.history(self.rng):
@@ -109,12 +112,16 @@ ACTIONS: tuple[tuple[Callable[[History], None], float], ...] = (
     (office.decide, 1),
     (office.count_stock, 2),
     (office.move_order, 2),
-    (office.run_jobs, 7),
+    (office.run_jobs, 5),
+    (office.relay, 4),
     (office.run_job_twice, 1),
     (office.reconcile, 4),
     (office.run_task, 1),
     (bank.deliver, 8),
     (bank.deliver_forged, 1),
+    (bank.deliver_lie, 3),
+    (bank.dispute, 1),
+    (bank.decide_dispute, 1),
     (bank.decide, 6),
     (bank.stumble, 3),
     (bank.settle_refund, 2),

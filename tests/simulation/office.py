@@ -18,15 +18,21 @@ from app.rewards.queries import rules_in_force
 from app.rewards.service import adjustments
 from jobs.execute import run
 from jobs.registry import tasks
+from jobs.relay import relay_once
 
 if TYPE_CHECKING:
     from tests.simulation.history import History
 
-DUE = "SELECT id, topic FROM outbox WHERE done_at IS NULL AND dead_at IS NULL AND run_at <= %s ORDER BY run_at, id"
+DUE = (
+    "SELECT id, topic, dedupe_key FROM outbox WHERE done_at IS NULL AND dead_at IS NULL AND run_at <= %s"
+    " ORDER BY run_at, id"
+)
+HANDED_OVER = "SELECT id, topic, enqueued_at FROM outbox WHERE enqueued_at IS NOT NULL AND done_at IS NULL"
 STUCK = (
     "SELECT r.id, o.number FROM order_refund r JOIN orders o ON o.id = r.order_id WHERE r.state = 'stuck'"
     " ORDER BY r.id"
 )
+QUEUED = "SELECT id, topic, dedupe_key FROM outbox WHERE id = ANY(%s::uuid[]) ORDER BY id"
 
 
 def refund(history: History) -> None:
@@ -115,8 +121,31 @@ def run_jobs(history: History) -> None:
     """A few of the due jobs, in any order."""
     due = history.world.rows(DUE, clock.now())
     for row in history.rng.sample(due, min(len(due), history.rng.randint(1, 6))):
-        with history.attempt(f"job {row['topic']}", context=False):
+        _run(history, row)
+
+
+def relay(history: History) -> None:
+    """What counts as handed over was in Redis, whatever died (M9). Some of it Redis loses, the rest is done."""
+    before = history.world.rows(HANDED_OVER)
+    with history.attempt("relay"):
+        relay_once(history.world.queues)
+    queued = history.world.take_queued()
+    for row in history.world.rows(HANDED_OVER):
+        if row not in before and str(row["id"]) not in queued:
+            history.wrong(f"job {row['topic']} counts as handed over, and Redis never had it")
+    for row in history.world.rows(QUEUED, queued):
+        if history.rng.random() < 0.8:
+            _run(history, row)
+
+
+def _run(history: History, row: dict[str, Any]) -> None:
+    with history.attempt(f"job {row['topic']}", context=False):
+        try:
             run(history.world.app, row["id"])
+        finally:
+            struck = history.world.faults.struck
+            if struck in ("mail.before_mark", "connection dropped", "commit lost"):
+                history.torn[row["dedupe_key"]] += 1
 
 
 def run_job_twice(history: History) -> None:

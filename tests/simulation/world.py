@@ -13,6 +13,7 @@ import socket
 import sqlite3
 import string
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,12 +22,16 @@ from typing import Any
 
 import psycopg
 import pytest
+import requests
 from flask import Flask
 from psycopg.rows import dict_row
 
 from app.gateways.sandbox import SandboxGateway
 from app.kernel import clock, ids
+from app.outbox.service import QUEUES
 from embedded import services
+from jobs.process import queue_of, redis_from
+from sandbox.mailbox.store import parse
 from tests.conftest import ENVIRONMENT
 from tests.sandbox.peers import KEY, SECRET, Gateway, Process
 from tests.simulation.faults import Faults
@@ -78,8 +83,10 @@ class World:
         self._gateway_store.row_factory = sqlite3.Row
         self._closing.callback(self._gateway_store.close)
         smtp_port = _free_port()
-        flags = ("--smtp-port", str(smtp_port), "--http-port", "0", "--data", str(folder / "mailbox"))
-        self._closing.callback(Process("sandbox.mailbox", *flags).end)
+        self._mails = folder / "mailbox"
+        flags = ("--smtp-port", str(smtp_port), "--http-port", "0", "--data", str(self._mails))
+        self._mailbox = Process("sandbox.mailbox", *flags)
+        self._closing.callback(self._mailbox.end)
         environ = {
             **ENVIRONMENT,
             **{name: through(url) for name, url in database.environment().items()},
@@ -93,6 +100,10 @@ class World:
         }
         self.app = _app(environ)
         self.gateway: SandboxGateway = self.app.extensions["gateway"]
+        redis = redis_from(self.app.config)
+        self._closing.callback(redis.close)
+        mine = uuid.uuid4().hex  # other worlds use the same Redis
+        self.queues = {name: queue_of(f"simulated:{mine}:{name}", redis) for name in QUEUES}
         self._owner = self._connection(database.database_owner_url)
         self._wiper = Wiper(self._owner)
         with self.app.app_context():
@@ -111,6 +122,8 @@ class World:
     def history(self, rng: random.Random) -> Iterator[None]:
         """An empty shop at a moment of the seed's choice."""
         self._wiper.wipe()
+        self.take_queued()
+        requests.delete(f"{self._mailbox.url}/api/messages", timeout=10).raise_for_status()
         self.peer.control("reset")
         self.peer.control("webhooks", {"mode": "hold"})
         self.peer.control(
@@ -143,6 +156,20 @@ class World:
 
     def gateway_refunds(self) -> list[dict[str, Any]]:
         return self._listed("refund")
+
+    def gateway_disputes(self) -> list[dict[str, Any]]:
+        return self._listed("dispute")
+
+    def take_queued(self) -> list[str]:
+        """The outbox rows that Redis has, taken out of it, in their order."""
+        found = [job_id.removeprefix("obx-") for queue in self.queues.values() for job_id in queue.job_ids]
+        for queue in self.queues.values():
+            queue.delete(delete_jobs=True)
+        return found
+
+    def mails(self) -> Counter[str]:
+        """How often the mailbox has each Message-ID."""
+        return Counter(str(parse(path.read_bytes())["Message-ID"]) for path in self._mails.glob("*.eml"))
 
     def gateway_events(self, after: int) -> list[dict[str, Any]]:
         """`number`, `type` and `raw` body of what it would like to tell."""
