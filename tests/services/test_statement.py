@@ -78,11 +78,12 @@ def test_the_month_as_csv_runs_no_formula() -> None:
     customer_id = make_customer()
     give(customer_id, 500, JANUARY)
     spend(customer_id, 200, JANUARY + timedelta(days=1))
-    rows = list(csv.reader(io.StringIO(month_as_csv(get_month(customer_id, year=2031, month=1)))))
-    assert rows[0] == ["date", "kind", "description", "order_number", "points", "balance"]
-    assert rows[1] == ["2031-01-01", "opening", "", "", "", "0"]
-    assert rows[-1] == ["2031-02-01", "closing", "", "", "", "300"]
-    assert [row[4:] for row in rows[2:-1]] == [["500", "500"], ["-200", "300"]]
+    month = get_month(customer_id, year=2031, month=1)
+    rows = list(csv.reader(io.StringIO(month_as_csv(month, link=lambda row: f"to {row.points}"))))
+    assert rows[0] == ["date", "kind", "reason", "order_number", "points", "balance", "link"]
+    assert rows[1] == ["2031-01-01", "opening", "", "", "", "0", ""]
+    assert rows[-1] == ["2031-02-01", "closing", "", "", "", "300", ""]
+    assert [row[4:] for row in rows[2:-1]] == [["500", "500", "to 500"], ["-200", "300", "to -200"]]
     assert not any(cell.startswith("=") for row in rows for cell in row[2:3])
 
 

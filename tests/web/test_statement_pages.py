@@ -21,7 +21,7 @@ from app.kernel.actor import system
 from app.kernel.database import session, transaction
 from app.rewards.queries.earnings import list_pending
 from app.rewards.rules import Rules
-from app.rewards.service import earning, holds, transfers
+from app.rewards.service import earning, grants, holds, transfers
 from tests.factories.people import actor_of, give_points
 from tests.web.people import sign_in, sign_up
 from tests.web.statements import statements
@@ -92,11 +92,23 @@ def member(app: Flask) -> Make:
 
 
 def words(pdf: bytes) -> str:
-    """The texts that a PDF of core fonts shows, in order."""
+    """The texts that a PDF shows, in order: letters of core fonts, or glyphs with a map (ISO 32000-1, 9.10.3)."""
     streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.S)
-    content = b"".join(zlib.decompress(stream) for stream in streams if stream[:1] == b"x")
-    shown = re.findall(rb"\(((?:\\.|[^\\)])*)\) Tj", content)
-    return " ".join(text.decode("latin-1").replace("\\", "") for text in shown)
+    content = b"".join(zlib.decompress(stream) if stream[:1] == b"x" else stream for stream in streams)
+    letters = dict(re.findall(rb"<([0-9A-F]{4})> <([0-9A-F]+)>", content))
+    shown = re.findall(rb"\(((?:\\.|[^\\)])*)\) Tj", content, re.S)
+    return " ".join(_decoded(re.sub(rb"\\(.)", _unescaped, text, flags=re.S), letters) for text in shown)
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return {b"r": b"\r", b"n": b"\n", b"t": b"\t"}.get(found[1], found[1])
+
+
+def _decoded(text: bytes, letters: dict[bytes, bytes]) -> str:
+    if b"\x00" not in text:
+        return text.decode("latin-1")
+    codes = [text[place : place + 2].hex().upper().encode() for place in range(0, len(text), 2)]
+    return "".join(bytes.fromhex(letters[code].decode()).decode("utf-16-be") for code in codes)
 
 
 def test_a_month_as_page_csv_and_pdf_says_the_same(member: Make) -> None:
@@ -118,9 +130,16 @@ def test_a_month_as_page_csv_and_pdf_says_the_same(member: Make) -> None:
     assert 'href="/account/orders/MPC-AAAA"' in page.html
     rows = list(csv.reader(io.StringIO(table.get_data().decode("utf-8"))))
     assert [row[1] for row in rows] == ["kind", "opening", "adjust", "redeem", "closing"]
-    assert [row[4:] for row in rows[1:]] == [
+    assert [row[4:6] for row in rows[1:]] == [
         ["", "5000"], ["300", "5300"], ["-1200", "4100"], ["", "4100"],
     ]  # fmt: skip
+    assert [row[2] for row in rows] == ["reason", "", "Given for a test", "Spent on order MPC-AAAA", ""]
+    given, spent = (row[6] for row in rows[2:4])
+    base = mei.app.config["BASE_URL"]
+    assert spent == f"{base}/account/orders/MPC-AAAA"
+    assert "300 miles" in mei.go(given.removeprefix(base)).text
+    for link in (given, spent):
+        assert f"/URI ({link})".encode() in pdf.data
     assert table.headers["Content-Disposition"] == 'attachment; filename="statement-2031-03.csv"'
     assert (pdf.content_type, pdf.headers["Cache-Control"]) == ("application/pdf", "no-store")
     text = words(pdf.data)
@@ -134,6 +153,28 @@ def test_a_month_as_page_csv_and_pdf_says_the_same(member: Make) -> None:
         assert part in text, text
     movements = text.partition("Every movement")[2]
     assert 0 < movements.index("+300 5,300") < movements.index("-1,200 4,100")
+
+
+def test_chinese_names_shops_and_reasons_are_written_in_chinese(
+    member: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mei = member("陳美")
+    monkeypatch.setitem(mei.app.config, "SHOP_NAME", "里數商店")
+    with mei.app.app_context(), transaction():
+        grants.credit(
+            customer_id=mei.id, points=5, idem_key="x", ref_type="adjustment", ref_id="x", description="抱歉補償",
+            expires_at=None, actor=ACTOR,
+        )  # fmt: skip
+    pdf = mei.client.get("/account/miles/statement.pdf").data
+    assert "里數商店, for 陳美, " in words(pdf)
+    assert "抱歉補償" in words(pdf)
+    assert b"NotoSansTC" in pdf
+
+
+def test_a_latin_statement_carries_no_font(member: Make) -> None:
+    mei = member("Élodie")
+    mei.give(100, clock.now())
+    assert b"FontFile" not in mei.client.get("/account/miles/statement.pdf").data
 
 
 @pytest.mark.parametrize(
@@ -159,7 +200,7 @@ def test_a_long_month_goes_on_over_pages(member: Make) -> None:
     answer = mei.client.get("/account/miles/statement.pdf?month=2031-03")
     assert answer.data.count(b"/Type /Page\n") == 2
     text = words(answer.data)
-    assert text.count("Date What Miles Balance") == 2
+    assert text.count("Date Reason Miles Balance") == 2
     assert "-100 1,000" in text
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from flask import Response, current_app, render_template, request
+from flask import Response, current_app, render_template, request, url_for
 from flask_login import current_user, login_required
 
 from app.blueprints.account.blueprint import bp
@@ -24,6 +24,7 @@ from app.rewards.queries.months import (
     list_months,
     month_as_csv,
 )
+from app.rewards.queries.statement import StatementRow
 
 # What a month is summed up as; transfers count as adjusted, as everywhere in the statement.
 SUMS = (
@@ -75,7 +76,9 @@ def statement() -> str | tuple[str, int]:
 def statement_csv() -> Response:
     """Raises RuleBroken for a month that is none."""
     month, key = _asked_month()
-    return _file(month_as_csv(month).encode(), "text/csv; charset=utf-8", f"statement-{key}.csv")
+    return _file(
+        month_as_csv(month, link=link_of).encode(), "text/csv; charset=utf-8", f"statement-{key}.csv"
+    )
 
 
 @bp.get("/miles/statement.pdf")
@@ -89,6 +92,7 @@ def statement_as_pdf() -> Response:
         person=current_user.person,
         shop=current_app.config["SHOP_NAME"],
         unit=current_app.config["POINTS_NAME"],
+        link=link_of,
     )
     return _file(drawn, "application/pdf", f"statement-{key}.pdf")
 
@@ -115,6 +119,15 @@ def sums_of(month: MonthStatement) -> Mapping[str, int]:
     """Words -> signed points of the month."""
     totals = month.totals
     return {words: totals.get(kind, 0) for kind, words in SUMS}
+
+
+def link_of(row: StatementRow) -> str:
+    """The order that moved the points, or the movement itself, as an address to open from a file."""
+    if row.order_number:
+        path = url_for("account.order", number=row.order_number)
+    else:
+        path = url_for("account.movement", tx_id=row.id)
+    return f"{current_app.config['BASE_URL']}{path}"
 
 
 def _asked_month() -> tuple[MonthStatement, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ from app.kernel.database import session
 from app.rewards.models import PointsChain, PointsLot, PointsTx
 from app.rewards.queries.statement import COLUMNS, StatementRow, statement_row
 
-CSV_HEADER = ("date", "kind", "description", "order_number", "points", "balance")
+CSV_HEADER = ("date", "kind", "reason", "order_number", "points", "balance", "link")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +122,19 @@ def list_all_expiring(customer_id: uuid.UUID) -> list[tuple[int, datetime]]:
     return [(int(points), at) for points, at in rows if at is not None]
 
 
-def month_as_csv(month: MonthStatement) -> str:
-    """RFC 4180, a line a row, between lines for the opening and the closing balance."""
+def month_as_csv(month: MonthStatement, *, link: Callable[[StatementRow], str]) -> str:
+    """RFC 4180, a line a row, between lines for the opening and the closing balance. `link`: where more is said."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow(CSV_HEADER)
     opening, closing = (side.available + side.held for side in (month.opening, month.closing))
-    writer.writerow((month.start.date(), "opening", "", "", "", opening))
+    writer.writerow((month.start.date(), "opening", "", "", "", opening, ""))
     for row in month.rows:
         when, number = row.created_at.isoformat(timespec="seconds"), row.order_number or ""
         writer.writerow(
-            (when, row.kind, _safe(row.description), _safe(number), row.points, row.balance_after)
+            (when, row.kind, _safe(row.description), _safe(number), row.points, row.balance_after, link(row))
         )
-    writer.writerow((month.end.date(), "closing", "", "", "", closing))
+    writer.writerow((month.end.date(), "closing", "", "", "", closing, ""))
     return stream.getvalue()
 
 
