@@ -25,7 +25,7 @@ from app.orders.errors import OrderNotCancellable
 from app.orders.service.moving import LockedOrder, lock_order
 from app.payments import queries as payment_queries
 from app.payments import service as payments
-from app.payments.gateway import Gateway
+from app.payments.gateway import Gateway, Snapshot, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class _Asking:
     claim: Claim
     payment_id: uuid.UUID
     gateway_ref: str | None
+    gateway: str
 
 
 def cancel(
@@ -57,7 +58,11 @@ def cancel(
         return begun
     crashpoint("cancel.before_gateway")
     end_reading()
-    truth = gateway.cancel(begun.payment_id, begun.gateway_ref)
+    truth: Snapshot | Unknown = Unknown(f"it was made at {begun.gateway}")
+    if (
+        begun.gateway == gateway.name
+    ):  # another one would end what it has never heard of, and the charge would stay
+        truth = gateway.cancel(begun.payment_id, begun.gateway_ref)
     crashpoint("cancel.after_gateway")
 
     def settle_and_answer() -> Answer:
@@ -85,7 +90,7 @@ def _begin(
         payment = payments.lock_payment(open_payments[-1].id)
         payments.request_cancel(payment)
         crashpoint("cancel.before_wish_commit")
-        return _Asking(claim, payment.id, payment.gateway_ref)
+        return _Asking(claim, payment.id, payment.gateway_ref, payment.gateway)
     _cancel_settled(order, actor, again=claim.taken_over)
     return store_answer(claim, present, number, None)
 

@@ -140,7 +140,7 @@ def _begin_placing(
     if isinstance(claim, Answer):
         return claim
     if claim.subject != number:
-        return _resume(claim, method)
+        return _resume(claim, method, gateway)
     agreed = queries.get_quote(request.customer_id, quote_id)
     method_kind = _check_method(method, agreed.card_due)
     if agreed.card_due:
@@ -178,7 +178,7 @@ def _begin_again(
     if isinstance(claim, Answer):
         return claim
     if claim.taken_over:
-        return _resume(claim, method)
+        return _resume(claim, method, gateway)
     order = lock_order(number=number, customer_id=request.customer_id)
     if order.status != "payment_failed":
         raise OrderNotPayable(f"This order is {order.status.replace('_', ' ')}; it cannot be paid now.")
@@ -223,16 +223,16 @@ def take_claim(request: Request, subject: str) -> Claim | Answer:
     return claim
 
 
-def _resume(claim: Claim, method: PaymentMethod | None) -> _Begun:
+def _resume(claim: Claim, method: PaymentMethod | None, gateway: Gateway) -> _Begun:
     """An earlier holder of this key crashed after T1. The same payment id is sent again: it charges once.
 
     Only the payment that this key began: once that is settled, there is nothing to send, and another that is open
     belongs to another key and another card. After a day it might charge twice, because the gateway has forgotten
-    the id: then reconciliation decides.
+    the id, and so it might at another gateway than the first: then reconciliation decides.
     """
     number = str(claim.subject)
     begun = [one for one in payment_queries.list_open(number) if one.created_at == claim.begun_at]
-    if not begun or method is None:
+    if not begun or method is None or begun[0].gateway != gateway.name:
         return _Begun(claim, number, None)
     payment = begun[0]
     if clock.now() - payment.created_at >= NEVER_RESEND_AFTER:

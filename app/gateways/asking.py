@@ -13,8 +13,8 @@ from app.checkout.refunds import settle_refund
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.crashpoint import crashpoint
-from app.kernel.database import end_reading
-from app.payments import disputes, queries, rules
+from app.kernel.database import end_reading, run_atomically
+from app.payments import disputes, issues, queries, rules
 from app.payments.gateway import (
     DISPUTED,
     NEVER_ARRIVED,
@@ -25,7 +25,12 @@ from app.payments.gateway import (
     Snapshot,
     Unknown,
 )
+from app.payments.models import Payment
 from app.payments.states import OPEN, REFUND_OPEN
+
+OTHER_GATEWAY = "other_gateway"
+"""Kind of the issue about payments that were made at a gateway which the settings do not name any more."""
+NAME_IT = "Run the shop with this gateway's settings again until its payments and refunds have ended."
 
 
 def ask_payment(
@@ -34,9 +39,13 @@ def ask_payment(
     """What the gateway said, and the payment's state after it was settled. Raises NotFound.
 
     A payment that somebody wants ended, that never arrived, or that has waited too long is cancelled at the
-    gateway; it is over only when the gateway says so, and a charge that was faster wins.
+    gateway; it is over only when the gateway says so, and a charge that was faster wins. One that was made at
+    another gateway is not asked about: this one has never heard of it, and that would be taken for an answer.
     """
     payment = queries.get_payment(payment_id)
+    if payment.gateway != gateway.name:
+        state = payment.state
+        return _at_another(payment, gateway), state
     gateway_ref, is_open = payment.gateway_ref, payment.state in OPEN
     wanted, age = payment.cancel_requested_at is not None, clock.now() - payment.created_at
     end_reading()
@@ -63,6 +72,8 @@ def ask_refund(
     """
     refund = queries.get_refund(refund_id)
     payment = queries.get_payment(refund.payment_id)
+    if payment.gateway != gateway.name:
+        return _at_another(payment, gateway)
     known_ref, payment_ref, amount = refund.gateway_ref, payment.gateway_ref, refund.amount
     is_open, is_new = refund.state in REFUND_OPEN, refund.state == "queued"
     is_disputed = disputes.count_open([payment.id]) > 0
@@ -94,3 +105,15 @@ def _is_to_end(truth: Snapshot | Absent | Unknown, *, wanted: bool, age: timedel
         return False
     never_arrived = isinstance(truth, Absent) and age >= rules.ABSENT_FOR
     return wanted or never_arrived or age >= rules.GIVE_UP_AFTER
+
+
+def _at_another(payment: Payment, gateway: Gateway) -> Unknown:
+    """Nothing is known, and staff hear of it."""
+    theirs, about = payment.gateway, {"payment": str(payment.id), "order_number": payment.reference}
+    end_reading()
+    run_atomically(
+        lambda: issues.record_issue(
+            kind=OTHER_GATEWAY, ref=theirs, detail=about | {"configured": gateway.name}, suggestion=NAME_IT
+        )
+    )
+    return Unknown(f"it was made at {theirs}, and the settings name {gateway.name}")
