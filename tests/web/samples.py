@@ -172,7 +172,9 @@ def account(available: int = 18240, **changes: object) -> Obj:
             Obj(points=900, expires_on=date(2026, 12, 31)),
             Obj(points=4200, expires_on=date(2027, 3, 31)),
         ],
-        "holds": [Obj(order_number="MPC-1043", points=1200, expires_at=NOW + timedelta(minutes=14))],
+        "holds": [
+            Obj(order_number="MPC-1043", points=1200, expires_at=NOW + timedelta(minutes=14), minutes_left=14)
+        ],
     }
     return Obj(**(values | changes))
 

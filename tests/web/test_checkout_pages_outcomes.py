@@ -171,7 +171,12 @@ def test_no_answer_is_pending_until_the_truth_is_known(buyer: Make, truth: str, 
     number = shopper.number
     assert page.heading == PENDING
     assert "Please do not pay again." in page.text
-    assert "500 miles are held for this order until" in page.text
+    assert "500 miles are held for this order; the answer usually comes by" in page.text
+    with clock.travel(minutes=16):
+        late = shopper.go(f"/checkout/result/{number}")
+        assert (
+            "500 miles are held for this order. If the payment fails, you get them back at once." in late.text
+        )
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page.html
     assert f'data-status-url="/checkout/status/{number}"' in page.html
     status = f"/checkout/status/{number}"

@@ -160,8 +160,12 @@ def test_held_miles_are_listed_with_their_order_and_their_end(buyer: Make) -> No
     number = buy(shopper, miles="500", card="pm_sandbox_timeout_paid")
     page = shopper.go("/account/miles")
     assert "Held 500 for payments under way" in page.text
-    assert f"500 miles for order {number}, until" in page.text
-    assert "at the latest (about 15 minutes left)" in page.text
+    assert f"500 miles for order {number}, usually settled by" in page.text
+    assert "(about 15 minutes left)" in page.text
+    with clock.travel(minutes=16):
+        page = shopper.go("/account/miles")
+        assert f"500 miles for order {number}, still waiting for the answer about your card" in page.text
+        assert "minutes left" not in page.text
 
 
 def test_miles_that_expire_are_said_with_their_day(buyer: Make) -> None:

@@ -25,7 +25,8 @@ class Expiring(Struct):
 
 
 class Hold(Struct):
-    """Points promised to an order whose payment is not settled yet."""
+    """Points promised to an order whose payment is not settled yet. `expires_at`: by when it usually is; they come back
+    when it has failed, not at that time."""
 
     order_number: str
     points: Points

@@ -148,5 +148,6 @@ def _context(
 
 
 def _hold_expiry(order: OrderView) -> Any:
-    holds = list_holds(order.customer_id)
-    return next((hold.expires_at for hold in holds if hold.order_number == order.number), None)
+    """By when most payments are settled; None after it: nothing ends the hold but the gateway's word."""
+    ours = (hold for hold in list_holds(order.customer_id) if hold.order_number == order.number)
+    return next((hold.expires_at for hold in ours if hold.expires_at > clock.now()), None)
