@@ -9,13 +9,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.checkout import cancelling
+from app.checkout import cancelling, flow
 from app.checkout import refund as refunds
 from app.gateways.sandbox import SandboxGateway
 from app.kernel import clock
 from app.kernel.database import run_atomically, session, transaction
 from app.orders.queries import get_order_view
 from app.orders.service import moving
+from app.payments.queries import list_payments_of
 from app.rewards.errors import AlreadyPosted
 from app.rewards.programme_models import PointsDryRun
 from app.rewards.queries import (
@@ -31,6 +32,7 @@ from tests.checkout.conftest import Shopper
 from tests.checkout.versions import BONUSES, SYSTEM, bought, earning_of, publish
 from tests.factories.people import actor_of, give_points, make_customer
 from tests.factories.shop import fill_cart, make_variant
+from tests.sandbox.peers import Gateway
 
 pytestmark = pytest.mark.usefixtures("app_context", "plain_rules")
 
@@ -110,6 +112,39 @@ def test_pending_points_can_wait_for_delivery(gateway: SandboxGateway) -> None:
     with clock.travel(days=20):
         confirm_due()
         assert get_balance(shopper.id).available == 130
+
+
+def test_without_a_delivery_the_return_window_after_the_payment_decides(gateway: SandboxGateway) -> None:
+    publish({"earn": {"days_after_delivery": 14, "return_window_days": 60}})
+    shopper = Shopper(gateway)
+    bought(shopper)
+    with clock.travel(days=59):
+        confirm_due()
+        assert get_balance(shopper.id).pending == 130
+    with clock.travel(days=61):
+        confirm_due()
+        assert get_balance(shopper.id).available == 130
+
+
+def test_an_order_that_is_paid_at_the_second_try_and_charged_late_as_well_earns_once(
+    gateway: SandboxGateway, peer: Gateway
+) -> None:
+    shopper = Shopper(gateway)
+    number = shopper.place(shopper.quote(), "pm_card_chargeDeclined")["number"]
+    assert get_balance(shopper.id).pending == 0
+    (first,) = list_payments_of(number)
+    first_id, first_ref = first.id, first.gateway_ref
+    session().rollback()
+    assert shopper.pay_again(number, "pm_card_visa")["status"] == "paid"
+    session().rollback()
+    peer.control(f"payments/{peer.truth(str(first_id))['id']}/late-authorize")
+    truth = gateway.fetch(first_id, first_ref)
+    flow.settle(payment_id=first_id, truth=truth, actor=SYSTEM)
+    assert get_balance(shopper.id).pending == 130
+    with clock.travel(days=31):
+        confirm_due()
+        confirm_due()
+        assert (get_balance(shopper.id).available, get_balance(shopper.id).pending) == (130, 0)
 
 
 def test_an_order_makes_the_points_of_its_customer_live_on_when_it_is_paid(gateway: SandboxGateway) -> None:

@@ -50,7 +50,7 @@ def earn_pending(
 ) -> None:
     """Book `points` as pending for a paid order. Raises AlreadyPosted when the order has earned before.
 
-    An order whose points were all taken back, and that is accepted after all, earns again.
+    An order whose points were all taken back could earn again, once: no verb of the shop reinstates one today.
     """
     earning = Earning(
         customer_id=customer_id,
@@ -105,7 +105,11 @@ def book(earning: Earning, *, actor: Actor) -> uuid.UUID:
 
 
 def restart_window(*, order_number: str, rules: Rules) -> None:
-    """The order was delivered: where the rules count from delivery, its pending points wait that long from now."""
+    """The order was delivered: where the rules count from delivery, its pending points wait that long from now.
+
+    Without this call they are confirmed when the return window after the payment ends: a delivery that nobody notes
+    must not keep points pending for ever.
+    """
     if rules.earn.days_after_delivery is None:
         return
     session().execute(
