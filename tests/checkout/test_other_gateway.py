@@ -82,7 +82,7 @@ def test_a_refund_is_not_sent_there(shopper: Shopper, peer: Gateway) -> None:
 
 
 def test_a_cancel_waits_until_the_right_gateway_is_back(shopper: Shopper, peer: Gateway) -> None:
-    number = shopper.place(shopper.quote(500), "pm_card_authenticationRequired")["number"]
+    number = shopper.place(shopper.quote(500), "pm_sandbox_timeout_paid")["number"]
     payment_id = made_at_stripe(number)
     peer.control("reset")
     assert cancel_order(shopper, number)["status"] == "payment_pending"
