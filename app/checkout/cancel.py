@@ -59,9 +59,8 @@ def cancel(
     crashpoint("cancel.before_gateway")
     end_reading()
     truth: Snapshot | Unknown = Unknown(f"it was made at {begun.gateway}")
-    if (
-        begun.gateway == gateway.name
-    ):  # another one would end what it has never heard of, and the charge would stay
+    # Another gateway would end what it has never heard of, and the charge would stay.
+    if begun.gateway == gateway.name:
         truth = gateway.cancel(begun.payment_id, begun.gateway_ref)
     crashpoint("cancel.after_gateway")
 
