@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 DEVELOPMENT_SECRETS = {"dev", "development", "secret", "changeme", "change-me", "test"}
 MIN_SECRET_LENGTH = 32
+_LIVE_KEY = re.compile(r"[sr]k_live_[A-Za-z0-9]{10,}")
+_SIGNING_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]{10,}")
 
 
 class ConfigurationError(SystemExit):
@@ -132,13 +135,13 @@ def _payments(env: Any) -> dict[str, Any]:
         settings |= {
             "SANDBOX_GATEWAY_URL": _required(env, "SANDBOX_GATEWAY_URL").rstrip("/"),
             "SANDBOX_GATEWAY_KEY": _required(env, "SANDBOX_GATEWAY_KEY"),
-            "SANDBOX_WEBHOOK_SECRETS": _words(_required(env, "SANDBOX_WEBHOOK_SECRET")),
+            "SANDBOX_WEBHOOK_SECRETS": _secrets(env, "SANDBOX_WEBHOOK_SECRET"),
         }
     else:
         settings |= {
             "STRIPE_API_BASE": env.get("STRIPE_API_BASE", "https://api.stripe.com"),
             "STRIPE_SECRET_KEY": _required(env, "STRIPE_SECRET_KEY"),
-            "STRIPE_WEBHOOK_SECRETS": _words(_required(env, "STRIPE_WEBHOOK_SECRET")),
+            "STRIPE_WEBHOOK_SECRETS": _secrets(env, "STRIPE_WEBHOOK_SECRET"),
         }
     return settings
 
@@ -165,10 +168,7 @@ def _refuse_development_settings(env: Any, settings: dict[str, Any]) -> None:
         raise ConfigurationError(
             f"SECRET_KEY is short or for development; production needs {MIN_SECRET_LENGTH} random letters."
         )
-    if settings["PAYMENT_GATEWAY"] == "sandbox":
-        raise ConfigurationError("PAYMENT_GATEWAY is sandbox; production needs a real gateway.")
-    if settings.get("STRIPE_SECRET_KEY", "").startswith(("sk_test", "rk_test")):
-        raise ConfigurationError("STRIPE_SECRET_KEY is a test key; production needs a live one.")
+    _refuse_gateway_without_money(settings)
     if not settings["RATELIMIT_ENABLED"]:
         raise ConfigurationError("RATE_LIMITS is off; production runs with rate limits.")
     if settings["PASSWORD_HASHING"] != "argon2id":  # noqa: S105 (the name of a method)
@@ -181,6 +181,20 @@ def _refuse_development_settings(env: Any, settings: dict[str, Any]) -> None:
         raise ConfigurationError("FLASK_DEBUG is on; production runs without it.")
 
 
+def _refuse_gateway_without_money(settings: dict[str, Any]) -> None:
+    """What is right is listed, not what is wrong: a key that nobody thought of is refused too."""
+    if settings["PAYMENT_GATEWAY"] == "sandbox":
+        raise ConfigurationError("PAYMENT_GATEWAY is sandbox; production needs a real gateway.")
+    if not _LIVE_KEY.fullmatch(settings["STRIPE_SECRET_KEY"]):
+        raise ConfigurationError(
+            "STRIPE_SECRET_KEY is no live key; production needs one that starts with sk_live_ or rk_live_."
+        )
+    if urlsplit(settings["STRIPE_API_BASE"]).scheme != "https":
+        raise ConfigurationError("STRIPE_API_BASE must start with https:// in production.")
+    if not all(_SIGNING_SECRET.fullmatch(secret) for secret in settings["STRIPE_WEBHOOK_SECRETS"]):
+        raise ConfigurationError("STRIPE_WEBHOOK_SECRET must start with whsec_ in production.")
+
+
 def _required(env: Any, name: str) -> str:
     value = env.get(name, "").strip()
     if not value:
@@ -188,6 +202,14 @@ def _required(env: Any, name: str) -> str:
             f"{name} is not set. `make run` sets it for you; README.md lists every variable."
         )
     return str(value)
+
+
+def _secrets(env: Any, name: str) -> list[str]:
+    """At least one: with none, no callback could be told from a forged one."""
+    found = _words(_required(env, name))
+    if not found:
+        raise ConfigurationError(f"{name} is {env[name]!r}; it must be one secret, or two during rotation.")
+    return found
 
 
 def _integer(env: Any, name: str, default: int) -> int:
