@@ -91,7 +91,7 @@ class Bank:
         rows = self.store.all(
             "SELECT doc, booked FROM objects WHERE booked >= ? AND booked < ? ORDER BY booked, sequence",
             start.timestamp(),
-            (start + timedelta(days=1)).timestamp(),
+            start.timestamp() + timedelta(days=1).total_seconds(),  # the calendar has a last day
         )
         booked = [self._report_row(json.loads(row["doc"]), row["booked"]) for row in rows]
         totals: dict[str, dict[str, int]] = {}

@@ -173,8 +173,10 @@ def test_a_bad_link(buyer: Buyer, wires: Wires, link: str, toxic: str, step: str
         assert end == ENDS[toxic]
     elif step == "place" and link == "redis":
         assert end == "paid"
-    elif step == "cancel":
-        assert end == ("cancelled" if status in FINE else "paid") or link == "postgres"
+    elif step == "cancel" and status in FINE:
+        assert end == "cancelled"
+    elif step == "cancel":  # the answer of a commit may be what got lost
+        assert end in ({"paid", "cancelled"} if link == "postgres" else {"paid"})
     elif step in ("callback", "jobs"):
         assert end == "paid"
 

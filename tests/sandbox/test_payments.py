@@ -232,6 +232,12 @@ def test_the_report_adds_up(gateway: Gateway) -> None:
     assert gateway.call("GET", "/v1/report?day=1999-01-01").json()["rows"] == []
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_the_first_and_the_last_day_of_the_calendar_have_a_report(gateway: Gateway, day: str) -> None:
+    answer = gateway.call("GET", f"/v1/report?day={day}")
+    assert (answer.status_code, answer.json()["rows"]) == (200, [])
+
+
 def test_a_saved_card_pays_again(gateway: Gateway) -> None:
     card = gateway.call("POST", "/v1/customers/c1/cards", {"payment_token": "pm_card_mastercard"}).json()
     assert gateway.call("GET", "/v1/customers/c1/cards").json()["data"] == [card]

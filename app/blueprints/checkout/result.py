@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from app.blueprints.checkout import cards, outcome, placing
 from app.blueprints.checkout.blueprint import bp
+from app.blueprints.checkout.looking import look
 from app.blueprints.checkout.pay import new_key, posted_key
 from app.blueprints.checkout.quoting import PageError
 from app.blueprints.common import limits
@@ -20,13 +21,11 @@ from app.blueprints.common.actors import actor_from_request
 from app.blueprints.common.checkout import gateway, payable_for
 from app.checkout import flow
 from app.checkout.errors import CardsUnavailable
-from app.gateways.asking import ask_payment
 from app.kernel import clock
 from app.kernel.errors import Conflict, RuleBroken
 from app.kernel.ids import fingerprint
 from app.orders.errors import OrderNotFound
 from app.orders.queries import OrderView, find_number, get_order_view
-from app.payments import queries as payments
 from app.rewards.queries import find_confirmation, list_holds
 
 ROUTE = "page:retry"
@@ -44,7 +43,7 @@ class NextAction:
 def result(number: str) -> str:
     order = get_order_view(number, customer_id=current_user.person.id)
     action = _open_action(order)
-    if action is not None and _ask_gateway(number):
+    if action is not None and look(number):
         order = get_order_view(number, customer_id=current_user.person.id)
         action = _open_action(order)
     return render_template("pages/checkout/result.html", **_context(order, action))
@@ -103,18 +102,6 @@ def _pay_again(number: str) -> flow.Answer:
 
 
 _paid_again = limits.limited(_pay_again, "checkout")
-
-
-def _ask_gateway(number: str) -> bool:
-    """Whoever comes back from the gateway's page sees the truth at once. Whether anything was asked.
-
-    Only then: a payment without an answer is asked about by jobs, and a dead gateway must not hold up this page.
-    """
-    payment = payments.find_live_payment(number)
-    if payment is None or payment.state != "requires_action":
-        return False
-    ask_payment(payment_id=payment.id, gateway=gateway(), actor=actor_from_request())
-    return True
 
 
 def _refused(number: str, error: PageError, code: int) -> tuple[str, int]:
