@@ -27,7 +27,8 @@ _READ = {"customers.read", "orders.read", "payments.read", "catalogue.read"}
 PERMISSIONS: Mapping[str, frozenset[str]] = {
     "customer": frozenset(),
     "support": frozenset(
-        _READ | {"rewards.read", "rewards.adjust", "orders.move", "orders.refund", "jobs.read"}
+        _READ
+        | {"rewards.read", "rewards.adjust", "orders.move", "orders.refund", "jobs.read", "payments.ask"}
     ),
     "approver": frozenset(_READ | {"rewards.read", "rewards.adjust", "rewards.approve", "audit.read"}),
     "catalogue_manager": frozenset({"catalogue.read", "catalogue.edit"}),
@@ -36,6 +37,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = {
         _READ
         | {"rewards.read", "rewards.adjust", "rewards.approve", "orders.move", "orders.refund"}
         | {"catalogue.edit", "audit.read", "users.edit", "rules.read", "rules.edit", "payments.settle"}
+        | {"payments.ask"}
         | {"jobs.read", "jobs.run"}
     ),
 }

@@ -11,6 +11,8 @@ from app.orders.rules import plan_refund
 from app.orders.service import moving, refunding
 from app.orders.service.moving import LockedOrder
 from app.outbox.service import add
+from app.rewards.queries import rules_of_version
+from app.rewards.service import holds
 
 KEY = "cancel"
 
@@ -22,12 +24,20 @@ def cancel_paid(order: LockedOrder, *, actor: Actor) -> str:
     except Conflict:
         plan = None  # every line has been refunded before
     if plan is not None and plan.give.value:
-        give_back(order, plan, reason="cancelled", idem_key=KEY, actor=actor)
+        give_back(order, plan, reason="cancelled", idem_key=KEY, actor=actor, is_audited=False)
     return _end(order, "Your order was cancelled. We are giving back what you paid.", actor)
 
 
 def cancel_unpaid(order: LockedOrder, *, actor: Actor) -> str:
     """An order whose payment failed: points and stock went back then; the new status."""
+    return _end(order, "Your order was cancelled.", actor)
+
+
+def cancel_stranded(order: LockedOrder, *, actor: Actor) -> str:
+    """A pending order that has no payment any more: what it holds goes back; the new status."""
+    if order.points:
+        holds.release(order_id=order.id, rules=rules_of_version(order.rules_version), actor=actor)
+    reservations.release(order_id=order.id)
     return _end(order, "Your order was cancelled.", actor)
 
 

@@ -107,10 +107,19 @@ def refund(
     return made
 
 
-def give_back(order: LockedOrder, plan: RefundPlan, *, reason: str, idem_key: str, actor: Actor) -> Refunded:
+def give_back(
+    order: LockedOrder,
+    plan: RefundPlan,
+    *,
+    reason: str,
+    idem_key: str,
+    actor: Actor,
+    is_audited: bool = True,
+) -> Refunded:
     """Carry a plan (worth more than nothing) out on a locked order: card queued, points moved, all recorded.
 
-    What the bank has given back itself, after a dispute, is recorded and not sent again. Raises PaymentDisputed.
+    What the bank has given back itself, after a dispute, is recorded and not sent again. `is_audited`: it is what
+    staff do, and not a part of that. Raises PaymentDisputed.
     """
     give = plan.give
     card_refund_id = _queue_card(order, give.card, reason, actor) if give.card else None
@@ -129,7 +138,7 @@ def give_back(order: LockedOrder, plan: RefundPlan, *, reason: str, idem_key: st
         actor=actor,
     )
     refunding.count_back(order_id=order.id, plan=plan)
-    if actor.kind == "staff":
+    if actor.kind == "staff" and is_audited:
         audit.record(
             actor=actor,
             action="order.refund",
@@ -241,7 +250,7 @@ def _sentence(made: Refunded) -> str:
         parts.append(f"{made.card.display} to your card")
     sentences = [f"We are giving back {' and '.join(parts)}."] if parts else []
     if by_bank:
-        sentences.append(f"Your bank has given {made.card.display} back to your card.")
+        sentences.append(f"{made.card.display} has been given back to your card already.")
     return " ".join(sentences)
 
 

@@ -108,10 +108,12 @@ CARD = Probe(
       SELECT 'paid_by_card', o.number FROM orders o
        WHERE o.card_due > 0 AND o.status IN ('paid','packed','shipped','delivered')
          AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.reference = o.number AND p.state = 'captured'
-                            AND p.captured = o.card_due AND p.currency = o.currency)
+                            AND (p.captured = o.card_due OR p.accepted IS NOT NULL)
+                            AND p.currency = o.currency)
       UNION ALL
       SELECT 'captured_for_nothing', o.number FROM orders o JOIN payment p ON p.reference = o.number
-       WHERE p.state = 'captured' AND p.refunded < p.captured AND o.status IN ('payment_failed','cancelled')
+       WHERE p.state = 'captured' AND o.status IN ('payment_failed','cancelled')
+         AND p.refunded + greatest(0, p.refunded_outside - coalesce(p.accepted, p.captured) + p.captured) < p.captured
          AND NOT EXISTS (SELECT 1 FROM dispute d WHERE d.payment_id = p.id AND d.state = 'lost')
       UNION ALL
       SELECT 'one_live_payment', reference FROM payment

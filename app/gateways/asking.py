@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+from app.audit import service as audit
 from app.checkout.flow import settle
 from app.checkout.refunds import settle_refund
 from app.kernel import clock
@@ -58,6 +59,24 @@ def ask_payment(
     settled = settle(payment_id=payment_id, truth=truth, actor=actor)
     crashpoint("reconcile.after_settle")
     return truth, settled.payment_state
+
+
+def ask_again(
+    *, payment_id: uuid.UUID, gateway: Gateway, actor: Actor
+) -> tuple[Snapshot | Absent | Unknown, str]:
+    """`ask_payment`, because somebody of the staff wants to know now: that they asked is in the audit log."""
+    before = {"state": queries.get_payment(payment_id).state}
+    end_reading()
+    run_atomically(
+        lambda: audit.record(
+            actor=actor,
+            action="payment.asked",
+            target_type="payment",
+            target_id=str(payment_id),
+            before=before,
+        )
+    )
+    return ask_payment(payment_id=payment_id, gateway=gateway, actor=actor)
 
 
 def ask_refund(

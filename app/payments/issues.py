@@ -107,14 +107,20 @@ def close_issue(*, kind: str, ref: str, state: str, by: str, resolution: str) ->
     return session().execute(statement).first() is not None
 
 
+def checked_note(note: str) -> str:
+    """Why staff do it, without blanks around it. Raises RuleBroken naming `note`."""
+    note = note.strip()
+    if not MIN_NOTE <= len(note) <= MAX_NOTE:
+        raise invalid("note", "NOTE_INVALID", f"Write a note of {MIN_NOTE} to {MAX_NOTE:,} characters.")
+    return note
+
+
 def resolve_issue(*, kind: str, ref: str, note: str, actor: Actor) -> None:
     """Staff have looked into it and say so, in the audit log.
 
     Raises Conflict `ISSUE_NOT_OPEN`, RuleBroken naming `note`.
     """
-    note = note.strip()
-    if not MIN_NOTE <= len(note) <= MAX_NOTE:
-        raise invalid("note", "NOTE_INVALID", f"Write a note of {MIN_NOTE} to {MAX_NOTE:,} characters.")
+    note = checked_note(note)
     if not close_issue(kind=kind, ref=ref, state="resolved", by=actor.name, resolution=note):
         raise Conflict("This issue is not open.", code="ISSUE_NOT_OPEN")
     audit.record(

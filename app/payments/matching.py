@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.payments.bookkeeping import DayReport, ReportRow
+from app.payments.rules import MISMATCH, REFUND_DIFFERS, TAKE_NOTE, TAKE_OR_GIVE_BACK
 
 ORPHAN, AMOUNT, MISSING, REFUND, NET, DISPUTE = (
     "orphan_payment",
-    "payment_mismatch",
+    MISMATCH,
     "missing_at_gateway",
-    "refund_differs",
+    REFUND_DIFFERS,
     "settled_net_differs",
     "dispute",
 )
 SUGGESTIONS = {
     ORPHAN: "Find out whose it is; if it is ours, refund it at the gateway.",
-    AMOUNT: "Look it up at the gateway; refund it there, or accept it by hand.",
+    AMOUNT: TAKE_OR_GIVE_BACK,
     MISSING: "Ask the gateway: its books do not have a payment that we took for captured. Do not ship.",
-    REFUND: "Compare the refunds at the gateway with the order's; record or ask for the difference.",
+    REFUND: TAKE_NOTE,
     NET: "Ask the gateway for the sum of that day: it is not what its rows add up to.",
     DISPUTE: "Find out whose payment this is.",
 }
@@ -28,7 +29,8 @@ SUGGESTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class OurPayment:
-    """`amount` in minor units: captured, or 0 while it is not."""
+    """`amount` in minor units: captured, or 0 while it is not. `outside`: what staff know went back by another hand;
+    `is_given_back`: it was captured otherwise than asked for, and nothing is left of it."""
 
     id: str
     reference: str
@@ -36,6 +38,8 @@ class OurPayment:
     amount: int
     currency: str
     gateway_ref: str | None
+    outside: int = 0
+    is_given_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ def _payment(row: ReportRow, ours: Ours) -> Finding | None:
     payment = ours.payments.get(row.key or "")
     if payment is None:
         return Finding(ORPHAN, row.gateway_ref, {})
-    if (payment.state, payment.amount, payment.currency) == ("captured", row.amount, row.currency):
+    told = ("captured", row.amount, row.currency)
+    if (payment.state, payment.amount, payment.currency) == told or payment.is_given_back:
         return None
     detail = {
         "payment": payment.id,
@@ -104,6 +109,8 @@ def _refund(row: ReportRow, ours: Ours) -> Finding | None:
         detail = {"payment": refund.payment_id, "refund": refund.id, "gateway": -row.amount}
         return Finding(REFUND, refund.payment_id, detail | {"shop": refund.amount}, "refund", refund.id)
     payment = ours.by_gateway_ref.get(row.payment_ref)
+    if payment is not None and (payment.is_given_back or -row.amount <= payment.outside):
+        return None
     detail = {"gateway_refund": row.gateway_ref, "gateway": -row.amount, "shop": 0}
     if payment is None:
         return Finding(REFUND, row.payment_ref, detail)

@@ -7,14 +7,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Row, Select, Text, Uuid, any_, literal, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Row, Select, Text, Uuid, any_, func, literal, or_, select
 
 from app.kernel.database import session
 from app.payments.matching import OurPayment, OurRefund
 from app.payments.models import CardRefund, Dispute, Payment
+from app.payments.rules import GIVEN_BACK
 
 _PAYMENT: Select[*tuple[Any, ...]] = select(
-    Payment.id, Payment.reference, Payment.state, Payment.captured, Payment.currency, Payment.gateway_ref
+    Payment.id,
+    Payment.reference,
+    Payment.state,
+    func.coalesce(Payment.accepted, Payment.captured).label("captured"),
+    Payment.currency,
+    Payment.gateway_ref,
+    Payment.refunded_outside,
+    Payment.last_error,
 )
 _REFUND: Select[*tuple[Any, ...]] = select(
     CardRefund.id, CardRefund.payment_id, CardRefund.state, CardRefund.amount, Payment.currency
@@ -67,7 +75,16 @@ def _one_of(values: Sequence[Any], kind: Any) -> ColumnElement[Any]:
 
 
 def _payment(row: Row[*tuple[Any, ...]]) -> OurPayment:
-    return OurPayment(str(row.id), row.reference, row.state, row.captured, row.currency, row.gateway_ref)
+    return OurPayment(
+        id=str(row.id),
+        reference=row.reference,
+        state=row.state,
+        amount=row.captured,
+        currency=row.currency,
+        gateway_ref=row.gateway_ref,
+        outside=row.refunded_outside,
+        is_given_back=row.last_error == GIVEN_BACK,
+    )
 
 
 def _refund(row: Row[*tuple[Any, ...]]) -> OurRefund:

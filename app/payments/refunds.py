@@ -11,7 +11,7 @@ from app.kernel import clock, ids
 from app.kernel.database import session
 from app.kernel.errors import Conflict, NotFound, invalid
 from app.outbox import service as outbox
-from app.payments import disputes, issues, rules
+from app.payments import disputes, issues, refund_rules, rules
 from app.payments.gateway import DISPUTED, NEVER_ARRIVED, Absent, RefundRefused, RefundSnapshot, Unknown
 from app.payments.models import CardRefund, Payment
 from app.payments.service import lock_payment, write_changes
@@ -115,14 +115,16 @@ def list_put_off(payment_id: uuid.UUID) -> list[uuid.UUID]:
 
 
 def to_send(*, payment_id: uuid.UUID, amount: int) -> int:
-    """How much of a refund must still leave the shop: what a bank took back after a dispute has left it already.
+    """How much of a refund must still leave the shop: what a bank took back after a dispute, or somebody gave back at
+    the gateway, has left it already, and what staff accepted as missing never came.
 
     Raises PaymentDisputed while a bank is deciding, NotFound.
     """
     payment = lock_payment(payment_id)
     check_undisputed(payment_id)
-    lost = disputes.count_lost(payment_id)
-    return amount if not lost else min(amount, max(0, payment.captured - payment.refunded - lost))
+    gone = disputes.count_lost(payment_id) + _outside(payment)
+    is_whole = not gone and payment.captured == payment.amount
+    return amount if is_whole else min(amount, max(0, payment.captured - payment.refunded - gone))
 
 
 def check_undisputed(payment_id: uuid.UUID) -> None:
@@ -137,12 +139,16 @@ def check_undisputed(payment_id: uuid.UUID) -> None:
 def _check_left(payment: Payment, amount: int) -> None:
     """Raises PaymentDisputed, Conflict `REFUND_EXCEEDS_PAID` with `left`."""
     check_undisputed(payment.id)
-    left = payment.captured - payment.refunded
+    left = payment.captured - payment.refunded - _outside(payment)
     if amount > left:
         message = "That is more than is left of the card payment."
         raise Conflict(message, code="REFUND_EXCEEDS_PAID", details={"left": left})
     if amount > left - disputes.count_lost(payment.id):
         raise PaymentDisputed("The bank has given this money back to the card after a dispute.")
+
+
+def _outside(payment: Payment) -> int:
+    return rules.outside_of(payment.captured, payment.accepted, payment.refunded_outside)
 
 
 def _store(refund_id: uuid.UUID, payment_id: uuid.UUID, amount: int, reason: str) -> CardRefund:
@@ -202,7 +208,7 @@ def apply_refund(
     """Write what `truth` means; after a definite no the amount can be refunded again. Raises NotFound."""
     refund, payment = lock_refund(refund_id)
     before, now = refund.state, clock.now()
-    facts = rules.RefundFacts(
+    facts = refund_rules.RefundFacts(
         key=str(refund.id),
         amount=refund.amount,
         currency=payment.currency,
@@ -212,7 +218,7 @@ def apply_refund(
         gateway_ref=refund.gateway_ref,
         last_error=refund.last_error,
     )
-    decision = rules.decide_refund(facts, truth, now)
+    decision = refund_rules.decide_refund(facts, truth, now)
     write_changes(refund, decision.state, decision.changes, now)
     if before != "failed" and refund.state == "failed":
         write_changes(payment, payment.state, {"refunded": payment.refunded - refund.amount}, now)

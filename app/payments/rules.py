@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.payments.gateway import Absent, RefundRefused, RefundSnapshot, Snapshot, Unknown
-from app.payments.states import CARD_REFUND, OPEN, PAYMENT, REFUND_OPEN
+from app.payments.gateway import Absent, Snapshot, Unknown
+from app.payments.states import OPEN, PAYMENT
 
 BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 30, 60))
 """How long to wait before asking again; the last one for ever after."""
@@ -24,8 +24,18 @@ GIVE_UP_AFTER = timedelta(minutes=30)
 NEVER_RESEND_AFTER = timedelta(hours=23)
 """Gateways forget idempotency keys after 24 hours (Stripe: "idempotent requests"): then only read."""
 
-REFUSED = "refused by the bank"
-"""Why a refund failed that the gateway had taken."""
+GIVEN_BACK = "captured otherwise than asked for, and given back at the gateway"
+"""Why such a payment counts as cancelled."""
+MISMATCH, REFUND_DIFFERS = "payment_mismatch", "refund_differs"
+
+TAKE_OR_GIVE_BACK = (
+    "Look it up at the gateway. Give all of it back there, and the order ends by itself; or accept it on the page "
+    "of the payment."
+)
+TAKE_NOTE = (
+    "Ask the gateway who made it, and take note of it on the page of the payment: then a refund of the order does "
+    "not send it again."
+)
 
 _RANK = {
     "submitting": 0,
@@ -42,7 +52,8 @@ _RANK = {
 class PaymentFacts:
     """The stored payment as far as the rules need it. Amounts in minor units.
 
-    `returned`: what has certainly arrived of `refunded`, some of which may be on its way.
+    `returned`: what has certainly arrived of `refunded`, some of which may be on its way. `accepted` and `outside`:
+    what staff have taken for right (Payment.accepted, Payment.refunded_outside).
     """
 
     key: str
@@ -60,6 +71,8 @@ class PaymentFacts:
     card_brand: str | None = None
     card_last4: str | None = None
     returned: int = 0
+    accepted: int | None = None
+    outside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +100,8 @@ def decide(facts: PaymentFacts, truth: Snapshot | Absent | Unknown, now: datetim
     if isinstance(truth, Absent):
         return _absent(facts, now)
     problem = mismatch(facts, truth)
+    if problem is not None and _is_given_back(facts, truth):
+        return _given_back(facts, truth)
     if problem is not None:
         return _unclear(facts, problem, now, _mismatch_issue(facts, problem), doubt=True)
     return _settle(facts, truth, now)
@@ -99,6 +114,8 @@ def mismatch(facts: PaymentFacts, snapshot: Snapshot) -> str | None:
     """
     if snapshot.key != facts.key:
         return "mismatch: the answer is about another payment"
+    if facts.accepted is not None and (snapshot.status, snapshot.captured) == ("captured", facts.accepted):
+        return None
     if facts.gateway_ref is not None and snapshot.gateway_ref != facts.gateway_ref:
         return "mismatch: gateway reference differs"
     if snapshot.status in ("declined", "canceled") and snapshot.captured == 0:
@@ -120,7 +137,7 @@ def _settle(facts: PaymentFacts, snapshot: Snapshot, now: datetime) -> Decision:
     changes["card_brand"] = snapshot.card_brand or facts.card_brand
     changes["card_last4"] = snapshot.card_last4 or facts.card_last4
     if state == "captured":
-        changes["captured"] = facts.amount
+        changes["captured"] = facts.captured if facts.state == "captured" else _taken(facts)
         if facts.state in ("declined", "canceled"):
             changes["late"] = True
     changes["decline_code"] = None
@@ -135,6 +152,30 @@ def _settle(facts: PaymentFacts, snapshot: Snapshot, now: datetime) -> Decision:
     return Decision(
         state, changes | {"next_check_at": None, "last_error": None}, _refund_issue(facts, snapshot)
     )
+
+
+def _taken(facts: PaymentFacts) -> int:
+    """What of the capture pays for the order."""
+    return facts.amount if facts.accepted is None else min(facts.amount, facts.accepted - facts.outside)
+
+
+def outside_of(captured: int, accepted: int | None, outside: int) -> int:
+    """How much of what counts as captured went back by another hand: first of all what was captured too much."""
+    return max(0, outside - ((accepted or captured) - captured))
+
+
+def _is_given_back(facts: PaymentFacts, snapshot: Snapshot) -> bool:
+    """All of what was captured, of this payment, wrong as it was."""
+    ours = snapshot.key == facts.key and facts.gateway_ref in (None, snapshot.gateway_ref)
+    return ours and facts.state != "captured" and 0 < snapshot.captured <= snapshot.refunded
+
+
+def _given_back(facts: PaymentFacts, snapshot: Snapshot) -> Decision:
+    """Nothing is left of money that we did not ask for: the payment has ended without any."""
+    if facts.state not in OPEN:
+        return Decision(facts.state)
+    ended = {"gateway_ref": snapshot.gateway_ref, "last_error": GIVEN_BACK}
+    return Decision("canceled", {**ended, "next_check_at": None, "next_action_url": None})
 
 
 def _unclear(
@@ -182,88 +223,20 @@ def _mismatch_issue(facts: PaymentFacts, reason: str) -> Issue | None:
     if not reason.startswith("mismatch"):
         return None
     detail = {"payment": facts.key, "reference": facts.reference, "reason": reason, "state": facts.state}
-    return Issue(
-        "payment_mismatch",
-        detail,
-        "Look it up at the gateway; refund it there, or accept it by hand.",
-    )
+    return Issue(MISMATCH, detail, TAKE_OR_GIVE_BACK)
 
 
 def _refund_issue(facts: PaymentFacts, snapshot: Snapshot) -> Issue | None:
     """More went back than we sent: somebody refunded at the gateway itself. Less: a bank sent some of it back."""
-    if facts.returned <= snapshot.refunded <= facts.refunded:
+    if facts.returned <= snapshot.refunded - facts.outside <= facts.refunded:
         return None
     return Issue(
-        "refund_differs",
+        REFUND_DIFFERS,
         {
             "payment": facts.key,
             "reference": facts.reference,
             "gateway_refunded": snapshot.refunded,
-            "shop_refunded": facts.refunded,
+            "shop_refunded": facts.refunded + facts.outside,
         },
-        "Record a refund of the difference, or ask the gateway who made it.",
+        TAKE_NOTE,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class RefundFacts:
-    """The stored card refund as far as the rules need it."""
-
-    key: str
-    amount: int
-    currency: str
-    payment_ref: str | None
-    state: str
-    checks: int
-    gateway_ref: str | None = None
-    last_error: str | None = None
-
-
-def decide_refund(
-    facts: RefundFacts, truth: RefundSnapshot | RefundRefused | Absent | Unknown, now: datetime
-) -> Decision:
-    """What to store for a card refund after `truth`; the same rules as for payments.
-
-    Banks send back what had gone out, and nothing goes out that a bank has refused: the gateway's own `failed` is
-    the last word. A refusal to send is none about what was sent before.
-    """
-    if isinstance(truth, RefundRefused):
-        return _refund_to(
-            facts, "failed" if facts.state in REFUND_OPEN else facts.state, now, truth.reason, None
-        )
-    if isinstance(truth, Absent):
-        return _refund_to(facts, facts.state, now, "the gateway does not know it", None)
-    if isinstance(truth, Unknown):  # not counted as a check, as for payments
-        silent = _refund_to(facts, "unknown", now, truth.reason, None)
-        again = {"checks": facts.checks, "next_check_at": now + FIRST_CHECK} if silent.changes else {}
-        return Decision(silent.state, silent.changes | again, silent.issue)
-    told = (truth.key, truth.amount, truth.currency, truth.payment_ref)
-    if told != (facts.key, facts.amount, facts.currency, facts.payment_ref):
-        detail = {"refund": facts.key, "told": list(told), "amount": facts.amount}
-        issue = Issue("refund_mismatch", detail, "Look the refund up at the gateway.")
-        return _refund_to(facts, "unknown", now, "mismatch: the answer is about another refund", None, issue)
-    if facts.state == "failed" and facts.last_error == REFUSED:
-        return Decision(facts.state)
-    state = {"pending": "unknown", "succeeded": "succeeded", "failed": "failed"}[truth.status]
-    reason = {"pending": "pending", "succeeded": None, "failed": REFUSED}[truth.status]
-    return _refund_to(facts, state, now, reason, truth.gateway_ref)
-
-
-def _refund_to(
-    facts: RefundFacts,
-    wanted: str,
-    now: datetime,
-    reason: str | None,
-    ref: str | None,
-    issue: Issue | None = None,
-) -> Decision:
-    state = wanted if CARD_REFUND.allows(facts.state, wanted) else facts.state
-    if state == facts.state and state not in REFUND_OPEN:
-        return Decision(state, issue=issue)
-    changes: dict[str, Any] = {"last_error": reason, "gateway_ref": facts.gateway_ref or ref}
-    if state in REFUND_OPEN:
-        wait = BACKOFF[min(facts.checks, len(BACKOFF) - 1)]
-        changes |= {"checks": facts.checks + 1, "next_check_at": now + wait}
-    else:
-        changes["next_check_at"] = None
-    return Decision(state, changes, issue)

@@ -110,6 +110,7 @@ def lock_payment(payment_id: uuid.UUID) -> Payment:
 def apply_snapshot(payment: Payment, truth: Snapshot | Absent | Unknown) -> Applied:
     """Write what `truth` means for a locked payment; a stale or doubled answer changes nothing."""
     before, now = payment.state, clock.now()
+    in_doubt = before in OPEN and (payment.last_error or "").startswith("mismatch")
     decision = rules.decide(facts_of(payment, truth), truth, now)
     write_changes(payment, decision.state, decision.changes, now)
     if decision.issue is not None:
@@ -119,13 +120,21 @@ def apply_snapshot(payment: Payment, truth: Snapshot | Absent | Unknown) -> Appl
             detail=decision.issue.detail,
             suggestion=decision.issue.suggestion,
         )
+    elif in_doubt and payment.state not in OPEN:
+        issues.close_issue(
+            kind=rules.MISMATCH,
+            ref=str(payment.id),
+            state="auto_fixed",
+            by="the gateway's word",
+            resolution=f"The payment is {payment.state}.",
+        )
     return Applied(
         payment_id=payment.id,
         reference=payment.reference,
         customer_id=payment.customer_id,
         before=before,
         after=payment.state,
-        amount=payment.amount,
+        amount=payment.captured or payment.amount,
         currency=payment.currency,
         decline_code=payment.decline_code,
         next_action_url=payment.next_action_url,
@@ -176,6 +185,8 @@ def facts_of(payment: Payment, truth: Snapshot | Absent | Unknown) -> rules.Paym
         card_brand=payment.card_brand,
         card_last4=payment.card_last4,
         returned=returned,
+        accepted=payment.accepted,
+        outside=payment.refunded_outside,
     )
 
 

@@ -127,7 +127,7 @@ def test_what_the_bank_gave_back_is_recorded_and_not_sent_again(
     assert card_refunds_of(number) == []
     assert peer.truth(str(queries.list_payments_of(number)[0].id))["amount_refunded"] == 0
     texts = [event.text for event in order.timeline]
-    assert way == "cancel" or any("Your bank has given" in text for text in texts)
+    assert way == "cancel" or any("has been given back to your card already" in text for text in texts)
 
 
 def test_a_part_that_the_bank_took_is_not_sent_again(gateway: SandboxGateway, peer: Gateway) -> None:

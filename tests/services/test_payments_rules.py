@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from app.payments import rules, states
 from app.payments.gateway import Absent, RefundRefused, RefundSnapshot, Snapshot, Unknown
-from app.payments.rules import Decision, PaymentFacts, RefundFacts, decide, decide_refund
+from app.payments.refund_rules import RefundFacts, decide_refund
+from app.payments.rules import Decision, PaymentFacts, decide
 
 NOW = datetime(2026, 5, 1, 9, 0, tzinfo=UTC)
 KEY = "0192d1f0-0000-7000-8000-000000000001"

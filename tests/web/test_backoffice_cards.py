@@ -81,3 +81,100 @@ def test_a_refund_that_the_bank_sent_back_is_sent_again(app: Flask, admin: Desk,
     assert (refused.status_code, "nothing to send again" in refused.text) == (409, True)
     assert audit_rows(app) == before
     assert send(app, payment_id) == ["failed", "succeeded"]
+
+
+def doubtful(app: Flask, peer: Gateway, *, surplus_back: bool) -> tuple[str, uuid.UUID]:
+    """An order for which the gateway captured a cent too much, and perhaps has given that back."""
+    _, number, payment_id = bought(app, "pm_sandbox_wrong_amount")
+    if surplus_back:
+        assert peer.refund(peer.truth(str(payment_id))["id"], 1, uuid.uuid4().hex).status_code == 201
+    return number, payment_id
+
+
+@shows("/admin/payments/<uuid:payment_id>/accept")
+def test_a_doubtful_payment_is_accepted(app: Flask, admin: Desk, peer: Gateway) -> None:
+    number, payment_id = doubtful(app, peer, surplus_back=True)
+    issue = admin.get(f"/admin/reconciliation/payment_mismatch/{payment_id}")
+    assert f'href="/admin/payments/{payment_id}"' in issue.text
+    assert f'href="/admin/orders/{number}"' in issue.text
+    assert "Accept what was captured" in admin.get(f"/admin/payments/{payment_id}").text
+    before = audit_rows(app)
+    answer = admin.post(f"/admin/payments/{payment_id}/accept", note="the surplus went back")
+    assert answer.status_code == 303
+    assert "The order is paid now" in text_of(admin.get(answer.location))
+    assert (order_of(app, number).status, audit_rows(app)) == ("paid", before + 1)
+    assert latest_audit(app).action == "payment.accepted"
+    assert "Accept what was captured" not in admin.get(f"/admin/payments/{payment_id}").text
+
+
+@pytest.mark.parametrize(("note", "status"), [("the card paid too much", 409), ("no", 422)])
+def test_a_refusal_says_why_and_keeps_the_note(
+    app: Flask, admin: Desk, peer: Gateway, note: str, status: int
+) -> None:
+    number, payment_id = doubtful(app, peer, surplus_back=False)
+    before = audit_rows(app)
+    answer = admin.post(f"/admin/payments/{payment_id}/accept", note=note)
+    assert (answer.status_code, "There is a problem" in answer.text, note in answer.text) == (
+        status,
+        True,
+        True,
+    )
+    assert (order_of(app, number).status, audit_rows(app)) == ("payment_pending", before)
+
+
+@shows("/admin/payments/<uuid:payment_id>/outside")
+def test_money_that_went_back_at_the_gateway_is_noted(app: Flask, admin: Desk, peer: Gateway) -> None:
+    _, _, payment_id = bought(app, "pm_card_visa")
+    path = f"/admin/payments/{payment_id}"
+    assert admin.post(f"{path}/outside", note="nothing went back").status_code == 409
+    assert peer.refund(peer.truth(str(payment_id))["id"], 500, uuid.uuid4().hex).status_code == 201
+    assert admin.post(f"{path}/ask").status_code == 303
+    assert "Money that went back at the gateway" in admin.get(path).text
+    before = audit_rows(app)
+    answer = admin.post(f"{path}/outside", note="given back by hand")
+    assert answer.status_code == 303
+    assert audit_rows(app) == before + 1
+    shown = text_of(admin.get(path))
+    assert "HK$5.00 of it by another hand" in shown
+    assert "Take note of it" not in shown
+
+
+@shows("/admin/payments/<uuid:payment_id>/ask")
+def test_support_asks_the_gateway_again(app: Flask, peer: Gateway) -> None:
+    support = Desk(app, "support")
+    _, number, payment_id = bought(app, "pm_sandbox_timeout_paid")
+    path = f"/admin/payments/{payment_id}"
+    assert "Ask the gateway again" in support.get(path).text
+    assert "Ask the gateway again" not in Desk(app, "auditor").get(path).text
+    before = audit_rows(app)
+    peer.control("faults", {"fault": "error_500", "next": 10, "on": "any"})
+    assert "gave no clear word" in text_of(support.get(support.post(f"{path}/ask").location))
+    assert (order_of(app, number).status, audit_rows(app)) == ("payment_pending", before + 1)
+    peer.call("DELETE", "/control/faults")
+    answer = support.post(f"{path}/ask")
+    assert "The payment is captured" in text_of(support.get(answer.location))
+    assert (order_of(app, number).status, audit_rows(app)) == ("paid", before + 2)
+    assert (latest_audit(app).action, latest_audit(app).actor_id) == ("payment.asked", support.id)
+
+
+@shows("/admin/orders/<number>/cancel")
+def test_staff_cancel_an_order(app: Flask, admin: Desk) -> None:
+    _, number, payment_id = bought(app, "pm_card_visa", points=500)
+    assert admin.post(f"/admin/orders/{number}/cancel", note=" ").status_code == 422
+    assert order_of(app, number).status == "paid"
+    before = audit_rows(app)
+    answer = admin.post(f"/admin/orders/{number}/cancel", note="asked for it by mail")
+    assert "The order is cancelled" in text_of(admin.get(answer.location))
+    assert (order_of(app, number).status, audit_rows(app)) == ("cancelled", before + 1)
+    assert (latest_audit(app).action, latest_audit(app).reason) == ("order.cancel", "asked for it by mail")
+    assert send(app, payment_id) == ["succeeded"]
+    assert "Cancel the order" not in admin.get(f"/admin/orders/{number}").text
+    assert admin.post(f"/admin/orders/{number}/cancel", note="and once more").status_code == 409
+    assert audit_rows(app) == before + 1
+
+
+def test_a_wish_to_cancel_waits_for_the_gateways_word(app: Flask, admin: Desk, peer: Gateway) -> None:
+    number, _ = doubtful(app, peer, surplus_back=False)
+    answer = admin.post(f"/admin/orders/{number}/cancel", note="asked for it by mail")
+    assert "The order ends as soon as it does" in text_of(admin.get(answer.location))
+    assert order_of(app, number).status == "payment_pending"

@@ -54,13 +54,25 @@ def perform(
     back: str,
     again: Callable[[Attempt], str],
 ) -> Answer:
-    """303 to `back` with the sentence `done`, or with what it says of the work's result; refused: the page
-    `again`, as it was filled in.
+    """`carry_out` in one transaction."""
+    return carry_out(lambda: run_atomically(work), form=form, done=done, back=back, again=again)
+
+
+def carry_out(
+    flow: Callable[[], T],
+    *,
+    form: str,
+    done: str | Callable[[T], str],
+    back: str,
+    again: Callable[[Attempt], str],
+) -> Answer:
+    """Run a flow that opens its transactions itself: 303 to `back` with the sentence `done`, or with what it says of
+    the result; refused: the page `again`, as it was filled in.
 
     Forbidden, NotFound and what is down are for the error pages.
     """
     try:
-        result = run_atomically(work)
+        result = flow()
     except (RuleBroken, Conflict) as error:
         return refused(error, form=form, again=again)
     flash(done if isinstance(done, str) else done(result), "success")

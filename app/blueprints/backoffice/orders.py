@@ -6,18 +6,22 @@ import uuid
 from typing import Any
 
 from app.blueprints.backoffice.access import action, page, reader_may
-from app.blueprints.backoffice.acting import NOTHING_TRIED, Answer, Attempt, perform, typed
+from app.blueprints.backoffice.acting import NOTHING_TRIED, Answer, Attempt, carry_out, perform, typed
 from app.blueprints.backoffice.cells import amount, badge, moment, order_link, points, words
 from app.blueprints.backoffice.filters import Choice, Rows, days
 from app.blueprints.backoffice.history import history_of
 from app.blueprints.backoffice.lists import Column, StaffList
 from app.blueprints.common.actors import actor_from_request
-from app.checkout import refunds
+from app.blueprints.common.checkout import gateway
+from app.checkout import by_hand, refunds
 from app.orders import queries, staff_queries
 from app.orders.models import Order
 from app.orders.service import moving
 from app.orders.states import ORDER, STAFF_MOVES
 from app.payments import queries as payment_queries
+
+CANCELLED = "The order is cancelled. What was paid goes back as it was paid."
+CANCELLED_LATER = "The gateway has not said yet how the payment ended. The order ends as soon as it does."
 
 
 class Orders(StaffList):
@@ -63,6 +67,17 @@ class Orders(StaffList):
             again=lambda tried: self._page(number, tried),
         )
 
+    @action("/<number>/cancel", permission="orders.refund")
+    def cancel(self, number: str) -> Answer:
+        why, who = typed("note"), actor_from_request()
+        return carry_out(
+            lambda: by_hand.cancel(number=number, reason=why, gateway=gateway(), actor=who),
+            form="cancel",
+            done=lambda status: CANCELLED if status == "cancelled" else CANCELLED_LATER,
+            back=self.get_url(".show", number=number),
+            again=lambda tried: self._page(number, tried),
+        )
+
     @action("/<number>/refunds/<uuid:refund_id>/again", permission="orders.refund")
     def send_again(self, number: str, refund_id: uuid.UUID) -> Answer:
         return perform(
@@ -79,6 +94,7 @@ class Orders(StaffList):
         return self.render(
             "admin/order.html",
             order=order,
+            can_cancel=order.can_cancel and reader_may("orders.refund"),
             moves=moves if reader_may("orders.move") else [],
             payments=_payments(number) if reader_may("payments.read") else None,
             audit=history_of("order", number),

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from sqlalchemy import or_, select
 
 from app.blueprints.backoffice.access import action, page
-from app.blueprints.backoffice.acting import NOTHING_TRIED, Answer, Attempt, perform, typed
+from app.blueprints.backoffice.acting import NOTHING_TRIED, Answer, Attempt, carry_out, perform, typed
 from app.blueprints.backoffice.cells import NOTHING, ago, amount, badge, link, moment, words
 from app.blueprints.backoffice.filters import Choice, Rows, days
 from app.blueprints.backoffice.history import history_of
 from app.blueprints.backoffice.lists import Column, StaffList
 from app.blueprints.common.actors import actor_from_request
+from app.blueprints.common.checkout import gateway
+from app.checkout import by_hand
+from app.gateways.asking import ask_again
 from app.payments import disputes, issues, queries
+from app.payments.gateway import Unknown
 from app.payments.models import Payment, ReconciliationIssue, WebhookEvent
-from app.payments.states import ISSUE, PAYMENT, WEBHOOK
+from app.payments.rules import REFUND_DIFFERS
+from app.payments.states import ISSUE, OPEN, PAYMENT, WEBHOOK
 
+T = TypeVar("T")
 Difference, Event = ReconciliationIssue, WebhookEvent
 
 
@@ -61,7 +69,49 @@ class Payments(StaffList):
 
     @page("/<uuid:payment_id>")
     def show(self, payment_id: uuid.UUID) -> str:
+        return self._page(payment_id)
+
+    @action("/<uuid:payment_id>/ask", permission="payments.ask")
+    def ask(self, payment_id: uuid.UUID) -> Answer:
+        who = actor_from_request()
+        return self._carry_out(
+            payment_id,
+            lambda: ask_again(payment_id=payment_id, gateway=gateway(), actor=who),
+            form="ask",
+            done=_told,
+        )
+
+    @action("/<uuid:payment_id>/accept", permission="payments.settle")
+    def accept(self, payment_id: uuid.UUID) -> Answer:
+        note, who = typed("note"), actor_from_request()
+        return self._carry_out(
+            payment_id,
+            lambda: by_hand.accept(payment_id=payment_id, note=note, gateway=gateway(), actor=who),
+            form="accept",
+            done=lambda status: f"Accepted. The order is {words(status).lower()} now.",
+        )
+
+    @action("/<uuid:payment_id>/outside", permission="payments.settle")
+    def note_refund(self, payment_id: uuid.UUID) -> Answer:
+        note, who = typed("note"), actor_from_request()
+        return self._carry_out(
+            payment_id,
+            lambda: by_hand.note_refund(payment_id=payment_id, note=note, gateway=gateway(), actor=who),
+            form="outside",
+            done="Noted. A refund of the order does not send that money again.",
+        )
+
+    def _carry_out(
+        self, payment_id: uuid.UUID, flow: Callable[[], T], *, form: str, done: str | Callable[[T], str]
+    ) -> Answer:
+        back = self.get_url(".show", payment_id=payment_id)
+        return carry_out(
+            flow, form=form, done=done, back=back, again=lambda tried: self._page(payment_id, tried)
+        )
+
+    def _page(self, payment_id: uuid.UUID, tried: Attempt = NOTHING_TRIED) -> str:
         payment = queries.get_payment(payment_id)
+        differs = issues.find_issue(REFUND_DIFFERS, str(payment_id))
         refs = [payment.gateway_ref] if payment.gateway_ref else []
         return self.render(
             "admin/payment.html",
@@ -69,7 +119,20 @@ class Payments(StaffList):
             refunds=queries.list_refunds_of(payment_id),
             callbacks=queries.list_webhooks_about(refs),
             disputes=disputes.list_disputes_of(payment_id),
+            in_doubt=payment.state in OPEN and (payment.last_error or "").startswith("mismatch"),
+            refund_differs=differs is not None and differs.state == "open",
+            audit=history_of("payment", str(payment_id)),
+            tried=tried,
         )
+
+
+def _told(answer: tuple[Any, str]) -> str:
+    truth, state = answer
+    if isinstance(truth, Unknown):
+        return (
+            f"The gateway gave no clear word ({truth.reason}). The payment is {words(state).lower()} still."
+        )
+    return f"The gateway has been asked. The payment is {words(state).lower()}."
 
 
 class Differences(StaffList):
@@ -111,9 +174,12 @@ class Differences(StaffList):
         )
 
     def _page(self, kind: str, ref: str, tried: Attempt = NOTHING_TRIED) -> str:
+        issue = queries.get_issue(kind, ref)
+        payment = queries.find_payment_by_key(str(issue.detail.get("payment")))
         return self.render(
             "admin/issue.html",
-            issue=queries.get_issue(kind, ref),
+            issue=issue,
+            payment_id=payment.id if payment else None,
             audit=history_of("reconciliation_issue", f"{kind}:{ref}"),
             tried=tried,
         )

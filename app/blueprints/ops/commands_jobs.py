@@ -10,7 +10,8 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
-from app.gateways.asking import ask_payment
+from app.audit import service as audit
+from app.gateways.asking import ask_again
 from app.gateways.matching import match
 from app.gateways.reconcile import reconcile
 from app.kernel import clock
@@ -59,7 +60,7 @@ def ask_command(payment_id: uuid.UUID) -> None:
     """Ask the gateway about one payment and settle what it says."""
     gateway = current_app.extensions["gateway"]
     try:
-        truth, state = ask_payment(payment_id=payment_id, gateway=gateway, actor=system("flask payments ask"))
+        truth, state = ask_again(payment_id=payment_id, gateway=gateway, actor=system("flask payments ask"))
     except NotFound as error:
         raise click.ClickException(error.message) from error
     click.echo(f"gateway: {truth}")
@@ -119,6 +120,8 @@ def retry_command(job_id: uuid.UUID) -> None:
     try:
         with transaction():
             delivery.revive(row_id=job_id)
+            actor = system("flask outbox retry")
+            audit.record(actor=actor, action="job.revived", target_type="job", target_id=str(job_id))
     except NotFound as error:
         raise click.ClickException(error.message) from error
 
