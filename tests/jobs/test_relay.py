@@ -16,6 +16,7 @@ from flask import Flask
 from redis import Redis
 from sqlalchemy import select, update
 
+from app.audit.models import AuditEntry
 from app.kernel import clock, ids
 from app.kernel.database import db, session, transaction
 from app.outbox import delivery
@@ -312,5 +313,7 @@ def test_staff_see_and_retry_what_is_dead(app: Flask, monkeypatch: pytest.Monkey
     assert f"{row_id}  test.effect  RuntimeError: broken" in runner.invoke(args=["outbox", "status"]).output
     assert runner.invoke(args=["outbox", "retry", str(row_id)]).exit_code == 0
     assert row(key).dead_at is None
+    entry = session().scalars(select(AuditEntry).where(AuditEntry.target_id == str(row_id))).one()
+    assert (entry.action, entry.actor_kind) == ("job.revived", "system")
     gone = runner.invoke(args=["outbox", "retry", str(ids.uuid7())])
     assert (gone.exit_code, "no such dead job" in gone.output) == (1, True)
