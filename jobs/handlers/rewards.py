@@ -9,7 +9,8 @@ from functools import partial
 from app.audit import verification
 from app.checkout.verification import SHOP
 from app.kernel import clock
-from app.kernel.actor import system
+from app.kernel.actor import Actor, system
+from app.kernel.crashpoint import crashpoint
 from app.kernel.database import end_reading, run_atomically, transaction
 from app.payments.issues import record_issue
 from app.rewards.queries import rules_in_force
@@ -27,9 +28,16 @@ def expire_points() -> str | None:
     lots = points = 0
     after: expiry.Place | None = expiry.start()
     while after is not None and time.monotonic() - started < BUDGET_SECONDS:
-        batch = run_atomically(partial(expiry.expire_batch, after=after, actor=actor))
+        batch = run_atomically(partial(_expire_batch, after, actor))
+        crashpoint("expire.after_commit")
         lots, points, after = lots + batch.lots, points + batch.points, batch.after
     return f"{lots} lots with {points} points expired" if lots else None
+
+
+def _expire_batch(after: expiry.Place, actor: Actor) -> expiry.ExpiryBatch:
+    batch = expiry.expire_batch(after=after, actor=actor)
+    crashpoint("expire.before_commit")
+    return batch
 
 
 def remind_of_expiry() -> str | None:

@@ -51,6 +51,14 @@ RECONCILIATION = (
 )
 REFUND = ("refund.before_fetch", "refund.before_send", "refund.before_settle", "refund.after_settle")
 MAIL = ("mail.before_send", "mail.before_mark")
+EXPIRY = ("expire.before_commit", "expire.after_commit")
+
+AGAIN = "again"
+"""A scene: the first card was declined, and the shopper pays again."""
+ALONE = "points"
+"""A scene: the points pay for everything."""
+STAFF = "staff"
+"""A scene: staff refund what was paid."""
 
 TOKENS = {
     "approved": "pm_card_visa",
@@ -59,11 +67,18 @@ TOKENS = {
     "timeout_declined": "pm_sandbox_timeout_declined",
     "never_charged": "pm_sandbox_timeout_before",
     "undecided": "pm_sandbox_processing",
+    "challenge_paid": "pm_card_authenticationRequired",
+    "challenge_declined": "pm_card_authenticationRequired",
+    "late": "pm_card_chargeDeclined",
     "refunded": "pm_card_visa",
     "refund_pending": "pm_sandbox_refund_pending",
     "refund_fails": "pm_sandbox_refund_fails",
 }
-PAID = {"approved", "timeout_paid"}
+PAID = {"approved", "timeout_paid", "challenge_paid", "late", "enough"}
+DECIDED_LATER = {"challenge_paid": "paid", "challenge_declined": "declined", "late": "late-authorize"}
+"""What the bank does after the client has come again, if it comes: the shopper passes 3-D Secure or does not; or it
+takes the money that it had declined."""
+ANSWERED = ("approved", "declined", "enough")
 
 
 @dataclass(frozen=True)
@@ -73,20 +88,28 @@ class Case:
     point: str
     truth: str
     actor: str
+    scene: str = ""
 
     def __str__(self) -> str:
-        return f"{self.point}-{self.truth}-{self.actor}"
+        return "-".join(word for word in (self.point, self.scene, self.truth, self.actor) if word)
 
     @property
-    def token(self) -> str:
+    def token(self) -> str | None:
         """Cancels meet a payment on which the bank decides only then."""
-        return TOKENS["undecided"] if self.point in CANCEL else TOKENS[self.truth]
+        return TOKENS["undecided"] if self.point in CANCEL else TOKENS.get(self.truth)
+
+    @property
+    def points(self) -> int:
+        """What the shopper has at the beginning: enough for a part of the order, or for all of it."""
+        return 10_000 if self.scene == ALONE else 1_000
 
     @property
     def ends(self) -> str | None:
         """The order's status when all is over; None: there is no order, and nothing was taken."""
+        if self.point in EXPIRY:
+            return None
         if self.point in REFUND:
-            return "cancelled"
+            return "refunded" if self.scene == STAFF else "cancelled"
         if self.point in CANCEL and (self.point != CANCEL[0] or self.actor == RETRY):
             return "cancelled"
         if self.actor != RETRY and self.point == "checkout.before_reserve_commit":
@@ -105,7 +128,7 @@ class Case:
         if self.actor != RETRY or self.point in RECONCILIATION:
             return False
         if self.point in CHECKOUT:
-            return self.truth in ("approved", "declined")
+            return self.truth in ANSWERED
         if self.point in CALLBACK:
             return self.point == "webhook.after_store"
         return self.truth not in ("never_charged", "refund_pending")
@@ -135,8 +158,16 @@ def matrix() -> list[Case]:
         (RECONCILIATION, ("timeout_paid", "timeout_declined", "never_charged")),
         (REFUND, ("refunded", "refund_pending", "refund_fails")),
         (MAIL, ("approved", "declined")),
+        (CHECKOUT, tuple(DECIDED_LATER)),
     )
     cases = [Case(*words) for points, truths in rows for words in product(points, truths, ACTORS)]
+    scenes = (
+        (CHECKOUT[1:], ("approved", "declined", "timeout_paid", "never_charged"), ACTORS, AGAIN),
+        (CHECKOUT[:1], ("enough",), ACTORS, ALONE),
+        (REFUND, ("refunded", "refund_pending"), ACTORS, STAFF),
+        (EXPIRY, ("expired",), (SILENCE,), ""),
+    )
+    cases += [Case(*words) for *those, scene in scenes for words in product(*those, (scene,))]
     # Only what never arrived, or is unwanted, is cancelled by reconciliation.
     return [c for c in cases if c.point != "reconcile.before_cancel" or c.truth == "never_charged"]
 
@@ -149,10 +180,18 @@ def selection() -> list[Case]:
         if case.point in CHECKOUT[1:4]
         and case.truth in ("approved", "declined")
         and case.actor in (RETRY, RECONCILE)
+        and not case.scene
+    ]
+    chosen += [
+        Case("checkout.before_reserve_commit", "enough", RETRY, ALONE),
+        Case("checkout.after_charge", "challenge_paid", WEBHOOK),
+        Case("checkout.after_settle", "late", RECONCILE),
+        Case("checkout.before_settle_commit", "approved", RETRY, AGAIN),
+        Case("refund.before_send", "refunded", WEBHOOK, STAFF),
     ]
     rest: dict[str, list[Case]] = {}
     for case in matrix():
-        if case not in chosen:
+        if case not in chosen and not case.scene and case.truth not in DECIDED_LATER:
             rest.setdefault(case.point, []).append(case)
     # A stride through the others, so that truths and actors take turns.
     return chosen + [found[(5 * index) % len(found)] for index, found in enumerate(rest.values())]

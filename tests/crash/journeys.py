@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from app.checkout import refund as refunding
+from app.kernel import clock
+from app.kernel.database import run_atomically, transaction
 from tests.crash import cases
 from tests.crash.cases import Case
+from tests.factories.people import actor_of, give_points, make_customer
 from tests.live.shop import LiveShop, wait_for
 from tests.live.shopper import Call, Reply, Shopper, send
 
 RECONCILE_TASK = "payments.reconcile"
 REFUNDS = "SELECT r.state FROM card_refund r JOIN payment p ON p.id = r.payment_id WHERE p.reference = %s"
-POINTS = 1000
+EXPIRY_TASK = "rewards.expire"
 STOCK = 100
 PASSES = 90.0
 """Seconds until an armed point is passed: a task that was skipped, or met a slow gateway, runs again after thirty."""
@@ -46,10 +53,14 @@ class Stage:
 
     def crash(self, case: Case) -> Played:
         """Bring an order to the point, and the process that passes it to its end."""
-        shopper = Shopper(self.shop, points=POINTS, stock=STOCK)
+        shopper = Shopper(self.shop, points=case.points, stock=STOCK)
         request = shopper.placing(shopper.quote("max"), case.token)
         played = Played(case, shopper, request)
-        if case.point in cases.CHECKOUT:
+        if case.scene == cases.AGAIN:
+            self._decline_first(played)
+        if case.point in cases.EXPIRY:
+            self._expire(played)
+        elif case.point in cases.CHECKOUT:
             self.shop.arm(case.point)
             self._send_and_die(played)
         elif case.point in cases.CANCEL:
@@ -68,9 +79,13 @@ class Stage:
 
     def go_on(self, played: Played) -> None:
         """The next actor."""
+        if played.case.point in cases.EXPIRY:
+            self.shop.run_task(EXPIRY_TASK)
+            return
         if played.case.actor == cases.RETRY:
             self._send_again(played)
-        elif played.case.actor == cases.WEBHOOK:
+        self._let_the_bank_decide(played)
+        if played.case.actor == cases.WEBHOOK:
             self.deliver_callbacks(played)
 
     def judge(self, playing: list[Played]) -> None:
@@ -111,6 +126,29 @@ class Stage:
                 events = self.shop.events_of(found.json()["id"])
                 self.shop.control("webhooks/flush", {"events": [event["id"] for event in events]})
 
+    def _let_the_bank_decide(self, played: Played) -> None:
+        for payment in self.shop.payments_of(played.number or "")[-1:]:
+            word = cases.DECIDED_LATER.get(played.case.truth)
+            found = self.shop.at_gateway(f"payments/by-key/{payment['id']}")
+            if word and found.status_code == 200:
+                self.shop.control(f"payments/{found.json()['id']}/{word}")
+
+    def _decline_first(self, played: Played) -> None:
+        wished, shopper = played.request, played.shopper
+        played.request = replace(wished, body=wished.body | {"payment": {"token": cases.TOKENS["declined"]}})
+        number = self._placed(played, "payment_failed")
+        key, body = uuid.uuid4().hex, {"payment": wished.body["payment"]}
+        played.request = shopper.call("POST", f"/orders/{number}/payments", body, key)
+
+    def _expire(self, played: Played) -> None:
+        """The scheduler dies while it takes points away whose time is over."""
+        soon = clock.now() + timedelta(seconds=1)
+        with self.shop.app.app_context(), transaction():
+            give_points(played.shopper.id, played.case.points, expires_at=soon)
+        wait_for(lambda: clock.now() > soon, 10, "the end of the points")
+        self.shop.arm(played.case.point)
+        self.shop.make_due(EXPIRY_TASK)
+
     def _send_and_die(self, played: Played) -> None:
         died = send(self.shop.stack.url, played.request)
         assert died.status == 0, (died.status, died.raw)
@@ -129,10 +167,29 @@ class Stage:
         """A paid order is cancelled; the job that sends the money back dies."""
         number = self._placed(played, "paid")
         self.drain()
+        if played.case.scene == cases.STAFF:
+            self.shop.arm(played.case.point)
+            self._refund_by_staff(number)
+            return
         played.request = played.shopper.cancelling(number)
         self.shop.arm(played.case.point)
         cancelled = send(self.shop.stack.url, played.request)
         assert cancelled.order["status"] == "cancelled", cancelled.raw
+
+    def _refund_by_staff(self, number: str) -> None:
+        """The same click each time."""
+        with self.shop.app.app_context():
+            staff = actor_of(make_customer(role="approver"), role="approver")
+            refund = partial(
+                refunding.refund,
+                number=number,
+                lines=None,
+                strategy="proportional",
+                reason="Came broken",
+                idem_key=f"refund-of-{number}",
+                actor=staff,
+            )
+            run_atomically(refund)
 
     def _reconcile(self, played: Played) -> None:
         """The scheduler dies while it asks about the order; a charge that never arrived is old enough to end."""
@@ -168,6 +225,9 @@ class Stage:
 
     def _send_again(self, played: Played) -> None:
         """As clients do: the same key, again while the first request counts as running."""
+        if played.case.scene == cases.STAFF:
+            self._refund_by_staff(played.number or "")
+            return
         for _ in range(4):
             answer = send(self.shop.stack.url, played.request)
             if answer.code != "IDEMPOTENCY_IN_FLIGHT":
@@ -188,7 +248,8 @@ def what_is_wrong(played: Played) -> list[str]:
     if statuses != ([case.ends] if case.ends else []):
         wrong.append(f"ended as {statuses}, not {case.ends}")
     has = (shopper.balances(), shopper.stock_of())
-    due = ((0, 0), (STOCK - 1, 0)) if case.ends == "paid" else ((POINTS, 0), (STOCK, 0))
+    used = sum(order["points"] for order in orders) if case.ends == "paid" else 0
+    due = ((case.points - used, 0), (STOCK - (case.ends in ("paid", "refunded")), 0))
     if has != due:
         wrong.append(f"has {has}, not {due}")
     if case.point in cases.REFUND:
@@ -206,8 +267,10 @@ def _answers(case: Case) -> set[int]:
     """What a client that comes again may be told: what is known by then, never a second try."""
     if case.ends == "cancelled":
         return {200}
+    if case.truth == "late":
+        return {402}
     told = {201} if case.ends == "paid" else {402}
-    return told if case.truth in ("approved", "declined") else told | {202}
+    return told if case.truth in cases.ANSWERED else told | {202}
 
 
 def _is_replay(played: Played) -> bool:

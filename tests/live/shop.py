@@ -116,8 +116,9 @@ class LiveShop:
                 (span, span, chosen),
             )
             connection.execute(
-                "UPDATE idempotency_key SET lease_until = lease_until - %s::interval WHERE subject = ANY(%s)",
-                (span, chosen),
+                "UPDATE idempotency_key SET lease_until = lease_until - %s::interval, "
+                "created_at = created_at - %s::interval WHERE subject = ANY(%s)",
+                (span, span, chosen),
             )
             connection.execute(
                 "UPDATE outbox SET run_at = run_at - %s::interval WHERE done_at IS NULL AND dead_at IS NULL",
