@@ -70,12 +70,15 @@ class History:
         self.found.append(f"step {len(self.steps)}: {text}")
 
     @contextmanager
-    def attempt(self, what: str, *, mortal: bool = True, context: bool = True) -> Iterator[None]:
-        """Around one act: it may be refused, and it may die; everything else that it raises is wrong (I17)."""
+    def attempt(
+        self, what: str, *, mortal: bool = True, context: bool = True, points: int = POINTS
+    ) -> Iterator[None]:
+        """Around one act: it may be refused, and it may die, at one of so many crash points; everything else that it
+        raises is wrong (I17)."""
         faults, ended = self.world.faults, "done"
         if mortal and self.rng.random() < CRASHING:
             kind = self.rng.choices(("crash", "drop", "lose"), (6, 3, 1))[0]
-            most = {"crash": POINTS, "drop": STATEMENTS, "lose": COMMITS}[kind]
+            most = {"crash": points, "drop": STATEMENTS, "lose": COMMITS}[kind]
             faults.arm(kind, self.rng.randint(1, most))
         try:
             if context:
