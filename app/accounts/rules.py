@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from itertools import pairwise
@@ -94,6 +94,26 @@ def clean_name(text: str) -> str:
     return name
 
 
+def clean_person(*, email: str, name: str, locale: str, password: str) -> tuple[str, str, str]:
+    """E-mail, name and locale as they are stored. RuleBroken naming every wrong field, the password too."""
+    checks: Mapping[str, Callable[[], str]] = {
+        "name": lambda: clean_name(name),
+        "email": lambda: clean_email(email),
+        "locale": lambda: clean_locale(locale),
+        "password": lambda: _checked_password(password, email=email.strip().lower(), name=name),
+    }
+    cleaned: dict[str, str] = {}
+    errors: list[FieldError] = []
+    for field, check in checks.items():
+        try:
+            cleaned[field] = check()
+        except RuleBroken as error:
+            errors.extend(error.errors)
+    if errors:
+        raise RuleBroken(errors[0].message, code="VALIDATION_FAILED", errors=tuple(errors))
+    return cleaned["email"], cleaned["name"], cleaned["locale"]
+
+
 def clean_locale(text: str) -> str:
     if text not in LOCALES:
         raise invalid("locale", "LOCALE_UNKNOWN", f"The language must be one of: {', '.join(LOCALES)}.")
@@ -120,6 +140,11 @@ def check_password(password: str, *, email: str, name: str = "", field: str = "p
     own = {email, email.partition("@")[0], name.lower(), name.lower().replace(" ", "")}
     if _is_common(lowered) or lowered in own or lowered.strip("0123456789!.@#$-_ ") in own - {""}:
         raise invalid(field, "PASSWORD_COMMON", "This password is easy to guess. Use another one.")
+
+
+def _checked_password(password: str, *, email: str, name: str) -> str:
+    check_password(password, email=email, name=name)
+    return password
 
 
 def clean_address(data: AddressData, *, countries: Collection[str]) -> AddressData:

@@ -53,6 +53,13 @@ class TestRegister:
         assert [error.field for error in refused.value.errors] == ["locale"]
         assert (count("customer", "true"), count("outbox", "true"), count("audit_log", "true")) == before
 
+    def test_everything_that_is_wrong_is_said_at_once(self) -> None:
+        before = count("customer", "true")
+        with pytest.raises(RuleBroken) as refused:
+            register(name=" ", email="nope", password="short")
+        assert [error.field for error in refused.value.errors] == ["name", "email", "password"]
+        assert count("customer", "true") == before
+
     def test_an_address_in_use_is_refused_in_any_case(self) -> None:
         taken = register()
         before = count("customer", "true"), count("outbox", "true"), count("audit_log", "true")

@@ -122,8 +122,7 @@ def reactivate(*, actor: Actor, customer_id: uuid.UUID, reason: str) -> Person:
 
 
 def _create(*, email: str, password: str, name: str, role: str, locale: str = "en") -> Person:
-    email, name, locale = rules.clean_email(email), rules.clean_name(name), rules.clean_locale(locale)
-    rules.check_password(password, email=email, name=name)
+    email, name, locale = rules.clean_person(email=email, name=name, locale=locale, password=password)
     person = Person(
         id=ids.uuid7(),
         email=email,
