@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from app.payments.gateway import GatewayEvent, RefundSnapshot, SignatureInvalid, Snapshot
+from app.payments.gateway import GatewayEvent, RefundSnapshot, SignatureInvalid, SignatureUntimely, Snapshot
 
 TOLERANCE = timedelta(minutes=5)
 SIGNATURE_HEADER = "Sandbox-Signature"
@@ -135,7 +135,7 @@ def verify(body: bytes, header: str | None, secrets: Sequence[str], now: datetim
     if not any(matches):
         raise SignatureInvalid("the signature does not match")
     if abs(int(timestamp) - now.timestamp()) > TOLERANCE.total_seconds():
-        raise SignatureInvalid("the signature is too old, or from the future")
+        raise SignatureUntimely("the signature is too old, or from the future")
 
 
 def _signature_parts(header: str) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ import stripe
 
 from app.gateways import stripe_replies as replies
 from app.gateways import stripe_wire as wire
-from app.payments.gateway import GatewayEvent, SignatureInvalid
+from app.payments.gateway import GatewayEvent, SignatureInvalid, SignatureUntimely
 
 TOLERANCE = timedelta(minutes=5)
 SIGNATURE_HEADER = "Stripe-Signature"
@@ -50,7 +50,7 @@ def _verify(body: bytes, header: str, secrets: Sequence[str], now: datetime) -> 
     if not any(matches):
         raise SignatureInvalid("the signature does not match")
     if abs(signed_at - now.timestamp()) > TOLERANCE.total_seconds():
-        raise SignatureInvalid("the signature is too old, or from the future")
+        raise SignatureUntimely("the signature is too old, or from the future")
 
 
 def _timestamp(header: str) -> int:

@@ -125,6 +125,10 @@ class SignatureInvalid(Exception):
     """A callback that the gateway did not sign, or signed too long ago."""
 
 
+class SignatureUntimely(SignatureInvalid):
+    """Signed with our secret, but too long ago or in the future: a copy, or one of two clocks is wrong."""
+
+
 class Gateway(Protocol):
     """Calls never raise for what the network or the gateway does: that is what Unknown is for."""
 

@@ -10,13 +10,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from app.blueprints.common import envelope
 from app.blueprints.common.errors import BadRequest, TooLarge
 from app.blueprints.common.request_ids import request_id
+from app.blueprints.webhooks import punctuality
 from app.kernel import clock
 from app.kernel.crashpoint import crashpoint
 from app.kernel.database import run_atomically
 from app.kernel.errors import NotFound
 from app.outbox import service as outbox
 from app.payments import service as payments
-from app.payments.gateway import Gateway, GatewayEvent, SignatureInvalid
+from app.payments.gateway import Gateway, GatewayEvent, SignatureInvalid, SignatureUntimely
 
 MAX_BODY = 256 * 1024
 RECEIVED = Counter("shop_webhooks", "Callbacks of payment gateways", ["gateway", "outcome"])
@@ -35,9 +36,13 @@ def receive(gateway: str) -> Response:
         event = adapter.parse_webhook(body, dict(request.headers), clock.now())
         _check_storable(event)
     except SignatureInvalid as error:
-        RECEIVED.labels(gateway, "refused").inc()
+        late = isinstance(error, SignatureUntimely)
+        RECEIVED.labels(gateway, "untimely" if late else "refused").inc()
+        if late:
+            punctuality.note(gateway, late=True)
         log.warning("webhook refused", gateway=gateway, reason=str(error))
         raise BadRequest("The signature is not valid.", code="SIGNATURE_INVALID") from error
+    punctuality.note(gateway, late=False)
     is_new = run_atomically(lambda: _store(gateway, event, body))
     crashpoint("webhook.after_store")
     RECEIVED.labels(gateway, "stored" if is_new else "repeated").inc()
