@@ -159,7 +159,7 @@ def _begin_cancel(number: str, reason: str, actor: Actor) -> tuple[uuid.UUID, st
 
 def _cancel_settled(order: LockedOrder, actor: Actor) -> None:
     if order.status in {"paid", "packed"}:
-        cancel_paid(order, actor=actor)
+        cancel_paid(order, actor=actor, is_audited=False)  # `order.cancel` is written
     elif order.status == "payment_failed":
         cancel_unpaid(order, actor=actor)
     elif order.status == "payment_pending" and queries.find_live_payment(order.number) is None:

@@ -17,14 +17,14 @@ from app.rewards.service import holds
 KEY = "cancel"
 
 
-def cancel_paid(order: LockedOrder, *, actor: Actor) -> str:
+def cancel_paid(order: LockedOrder, *, actor: Actor, is_audited: bool = True) -> str:
     """A paid or packed order: everything left goes back as it was paid, the goods to the shelf; the new status."""
     try:
         plan = plan_refund(refunding.list_lines_paid(order.id), None, "proportional")
     except Conflict:
         plan = None  # every line has been refunded before
     if plan is not None and plan.give.value:
-        give_back(order, plan, reason="cancelled", idem_key=KEY, actor=actor, is_audited=False)
+        give_back(order, plan, reason="cancelled", idem_key=KEY, actor=actor, is_audited=is_audited)
     return _end(order, "Your order was cancelled. We are giving back what you paid.", actor)
 
 
