@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,18 @@ GUARDS = "tests/services/test_ledger_guards.py"
 HOLD = "migrations/versions/0031_points_hold.py"
 INDEX = '"uq_points_hold_one_live_per_order",\n        "points_hold",\n        ["order_id"],\n        unique='
 
-HISTORY = "tests/simulation/test_histories.py::test_a_history_ends_as_it_must"  # the seeds that were seen to find it
+HISTORY = "tests/simulation/test_histories.py"  # all of them: which one finds it changes with every act that is added
+DELIVERED = (
+    "tests/crash/test_matrix.py::test_the_order_ends_right[relay.before_mark-timeout_declined-webhook]"
+)
 SNAPSHOT = '__import__("app.payments.gateway", fromlist=["Snapshot"]).Snapshot'
 WIRE = '__import__("app.gateways.sandbox_wire", fromlist=["read"])'
 DATABASE = '__import__("app.kernel.database", fromlist=["session"])'
 ASKED = """    truth, _ = ask_payment(payment_id=payment_id, gateway=gateway(), actor=job.actor)
     if isinstance(truth, Unknown):
-        raise Later(truth.reason)
+        raise Unanswered(truth.reason)
     return "processed"
-
-
-def _not_ours"""
+"""
 BELIEVED = f"""    from app.checkout.flow import settle
     from app.payments.models import WebhookEvent
 
@@ -47,11 +48,9 @@ BELIEVED = f"""    from app.checkout.flow import settle
     end_reading()
     settle(payment_id=payment_id, truth=truth, actor=job.actor)
     return "processed"
+"""
 
-
-def _not_ours"""
-
-MUTANTS = (
+_NAMED = (
     Mutant(
         "M1",
         "every try gets a new key at the gateway",
@@ -67,7 +66,7 @@ MUTANTS = (
     Mutant(
         "M2",
         "no answer to a charge is taken for a decline",
-        f"{HISTORY}[10]",
+        HISTORY,
         (
             Edit(
                 "app/gateways/sandbox.py",
@@ -81,7 +80,7 @@ MUTANTS = (
     Mutant(
         "M3",
         "nobody walks over the gateway's list",
-        f"{HISTORY}[13]",
+        HISTORY,
         (Edit("app/gateways/reconcile.py", "        _walk(report, gateway, actor)\n", ""),),
     ),
     Mutant(
@@ -118,7 +117,7 @@ MUTANTS = (
     Mutant(
         "M8",
         "the answer is stored after the commit of what it tells",
-        f"{HISTORY}[15]",
+        HISTORY,
         (
             Edit(
                 "app/checkout/flow.py",
@@ -157,7 +156,7 @@ MUTANTS = (
     Mutant(
         "M11",
         "a cancelled order gives points and stock back without asking the gateway",
-        f"{HISTORY}[15]",
+        HISTORY,
         (
             Edit(
                 "app/checkout/cancel.py",
@@ -181,7 +180,7 @@ MUTANTS = (
     Mutant(
         "M16",
         "an order is looked up without asking whose it is",
-        f"{HISTORY}[13]",
+        HISTORY,
         (
             Edit(
                 "app/orders/service/moving.py",
@@ -226,9 +225,52 @@ MUTANTS = (
         (
             Edit(
                 "app/rewards/service/adjusting.py",
-                "    audit.record(\n        actor=actor,\n        action=action,",
-                "    session().commit()\n    audit.record(\n        actor=actor,\n        action=action,",
+                "    audit.record_all([fact(",
+                '    __import__("app.kernel.database", fromlist=["session"]).session().commit()\n'
+                "    audit.record_all([fact(",
+            ),
+        ),
+    ),
+    Mutant(
+        "L1",
+        "a charge that never arrived is waited for most of an hour",
+        HISTORY,
+        (
+            Edit(
+                "app/payments/rules.py",
+                "ABSENT_FOR = timedelta(minutes=2)",
+                "ABSENT_FOR = timedelta(minutes=50)",
+            ),
+        ),
+    ),
+    Mutant(
+        "L2",
+        "an abandoned payment keeps points and goods for an hour and a half",
+        HISTORY,
+        (
+            Edit(
+                "app/payments/rules.py",
+                "GIVE_UP_AFTER = timedelta(minutes=30)",
+                "GIVE_UP_AFTER = timedelta(minutes=90)",
+            ),
+        ),
+    ),
+    Mutant(
+        "C1",
+        "callbacks are taken, and nothing is done about them",
+        DELIVERED,
+        (
+            Edit(
+                "jobs/handlers/payments.py",
+                '    subject = job.payload["subject"]\n',
+                '    return\n    subject = job.payload["subject"]\n',
             ),
         ),
     ),
 )
+SEEN_TWICE = ("M7", "M9", "M10")
+MUTANTS = (
+    *_NAMED,
+    *(replace(one, name=f"{one.name}h", test=HISTORY) for one in _NAMED if one.name in SEEN_TWICE),
+)
+"""Those seen twice have a test of their own, and must not get past the random histories either."""

@@ -71,12 +71,18 @@ class History:
 
     @contextmanager
     def attempt(
-        self, what: str, *, mortal: bool = True, context: bool = True, points: int = POINTS
+        self,
+        what: str,
+        *,
+        mortal: bool = True,
+        context: bool = True,
+        share: float = CRASHING,
+        points: int = POINTS,
     ) -> Iterator[None]:
-        """Around one act: it may be refused, and it may die, at one of so many crash points; everything else that it
-        raises is wrong (I17)."""
+        """Around one act: it may be refused, and it may die (this share of them, at one of so many crash points);
+        everything else that it raises is wrong (I17)."""
         faults, ended = self.world.faults, "done"
-        if mortal and self.rng.random() < CRASHING:
+        if mortal and self.rng.random() < share:
             kind = self.rng.choices(("crash", "drop", "lose"), (6, 3, 1))[0]
             most = {"crash": points, "drop": STATEMENTS, "lose": COMMITS}[kind]
             faults.arm(kind, self.rng.randint(1, most))
@@ -116,7 +122,7 @@ ACTIONS: tuple[tuple[Callable[[History], None], float], ...] = (
     (office.count_stock, 2),
     (office.move_order, 2),
     (office.run_jobs, 5),
-    (office.relay, 4),
+    (office.relay, 6),
     (office.run_job_twice, 1),
     (office.reconcile, 4),
     (office.run_task, 1),

@@ -127,7 +127,7 @@ def run_jobs(history: History) -> None:
 def relay(history: History) -> None:
     """What counts as handed over was in Redis, whatever died (M9). Some of it Redis loses, the rest is done."""
     before = history.world.rows(HANDED_OVER)
-    with history.attempt("relay", points=3):
+    with history.attempt("relay", share=0.6, points=3):
         relay_once(history.world.queues)
     queued = history.world.take_queued()
     for row in history.world.rows(HANDED_OVER):
