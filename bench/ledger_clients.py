@@ -93,18 +93,14 @@ def pgbench_rate(cluster: Cluster, *, clients: int, seconds: float, members: int
 
 def script(members: int) -> str:
     """Hold + capture for pgbench: what `app.rewards.service.holds` sends, statement by statement."""
-    from app.rewards.service.holds import HOLD, RESOLVE
+    from app.rewards.service.holds import CAPTURE, HOLD
 
     hold = _bound(
         HOLD.text,
         customer=C, order=":ord::uuid", number="'MPC-BENCH-00000'", points="500", hold="uuidv7()", tx="uuidv7()",
         actor="'bench'", now="now()", until="now() + interval '15 minutes'",
     )  # fmt: skip
-    resolve = _bound(
-        RESOLVE.text,
-        id=":ord::uuid", order_id=":ord::uuid", state="'captured'", kind="'capture'", target="'redeemed'",
-        description="'Spent on order'", actor="'bench'", now="now()",
-    )  # fmt: skip
+    capture = _bound(CAPTURE.text, id=":ord::uuid", order_id=":ord::uuid", actor="'bench'", now="now()")
     return f"""\\set n random(1, {members})
 \\set high random(0, 4294967295)
 \\set low random(0, 4294967295)
@@ -112,7 +108,7 @@ BEGIN;
 {hold.replace(":ord::uuid", ORDER)};
 COMMIT;
 BEGIN;
-{resolve.replace(":ord::uuid", ORDER)};
+{capture.replace(":ord::uuid", ORDER)};
 COMMIT;
 """
 
