@@ -88,6 +88,9 @@ def test_a_process_that_keeps_dying_ends_everything_with_one_sentence(
     stage: Callable[[str], Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("embedded.supervisor.LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(
+        "embedded.supervisor.WITHIN", 30.0
+    )  # a live shop elsewhere in this process sets it to none
     running = stage("import sys; print('wrong setting', flush=True); sys.exit(3)")
     wait_for(running.supervisor.failed.is_set, running.lines)
     assert running.process.starts == QUICK_DEATHS
