@@ -35,12 +35,13 @@ Step = Callable[[str, Actor], None]
 
 
 def add_person(person: DemoPerson) -> Person:
-    """The person with addresses and points, and then their orders, one by one."""
-    with transaction():
-        found = account_queries.find_customer_by_email(person.email)
-        who = found or _register(person)
-    give(who, "spent", person.spent, None)
-    for number, order in enumerate(person.orders, start=1):
+    """The person with addresses and points, and then their orders, the oldest first, as a statement tells them."""
+    with clock.travel(days=-1 - max((order.ago for order in person.orders), default=0)):
+        with transaction():
+            found = account_queries.find_customer_by_email(person.email)
+            who = found or _register(person)
+        give(who, "spent", person.spent, None)
+    for number, order in sorted(enumerate(person.orders, start=1), key=lambda one: -one[1].ago):
         _order(who, order, key=f"demo:{person.email}:{number}")
     for number, lot in enumerate(person.lots, start=1):
         give(who, f"lot{number}", lot.points, lot.days)
