@@ -114,8 +114,18 @@ def settle(history: History, payment: dict[str, Any]) -> None:
 def settle_refund(history: History) -> None:
     pending = [row for row in history.world.gateway_refunds() if row["status"] == "pending"]
     if pending:
-        history.world.peer.control(f"refunds/{history.rng.choice(pending)['id']}/succeeded")
-        history.note("bank: a refund arrived")
+        outcome = history.rng.choice(("succeeded", "succeeded", "failed"))
+        history.world.peer.control(f"refunds/{history.rng.choice(pending)['id']}/{outcome}")
+        history.note(f"bank: a refund that was on its way has {outcome}")
+
+
+def bounce(history: History) -> None:
+    """The account behind the card is closed: money that had arrived comes back."""
+    arrived = [row for row in history.world.gateway_refunds() if row["status"] == "succeeded"]
+    if arrived:
+        refund = history.rng.choice(arrived)
+        history.world.peer.control(f"refunds/{refund['id']}/failed")
+        history.note("bank: a refund that had arrived came back")
 
 
 def stumble(history: History) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tests import verify
 from tests.live.shop import LiveShop
+from tests.simulation.office import REASON
 
 if TYPE_CHECKING:
     from tests.simulation.history import History
@@ -22,8 +23,12 @@ AUDIT = """
   SELECT 'orders moved by staff' AS what,
          (SELECT count(*) FROM order_event WHERE event IN ('packed','shipped','delivered')) AS done,
          (SELECT count(*) FROM audit_log WHERE action = 'order.moved') AS told
-  UNION ALL SELECT 'refunds by staff', (SELECT count(*) FROM order_refund WHERE requested_by LIKE 'staff:%%'),
-         (SELECT count(*) FROM audit_log WHERE action = 'order.refund')
+  UNION ALL SELECT 'refunds by staff',
+         (SELECT count(*) FROM order_refund WHERE requested_by LIKE 'staff:%%' AND reason = %(reason)s),
+         (SELECT count(*) FROM audit_log WHERE action = 'order.refund' AND reason = %(reason)s)
+  UNION ALL SELECT 'orders ended by staff: ' || o.number, 1,
+         (SELECT least(count(*), 1) FROM audit_log WHERE action = 'order.cancel' AND target_id = o.number)
+    FROM order_event e JOIN orders o ON o.id = e.order_id WHERE e.event = 'cancelled' AND e.actor LIKE 'staff:%%'
   UNION ALL SELECT 'adjustments asked for', (SELECT count(*) FROM points_adjustment),
          (SELECT count(DISTINCT after->>'adjustment_id') FROM audit_log WHERE after ? 'adjustment_id')
 """
@@ -46,7 +51,7 @@ def everything(history: History) -> list[str]:
     world = history.world
     found = verify.differences(cast(LiveShop, world))
     found += [f"job failed: {row['what']}" for row in world.rows(JOB_ERRORS)]
-    found += [f"audit: {row}" for row in world.rows(AUDIT) if row["done"] != row["told"]]
+    found += [f"audit: {row}" for row in world.rows(AUDIT, reason=REASON) if row["done"] != row["told"]]
     found += [f"receipts: {row}" for row in world.rows(MAILS)]
     return found + _shelf(history) + _self_made(history) + _mails(history)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.simulation.history import History
 
 PAYABLE_FOR = timedelta(days=7)
+CANCELLABLE = ("payment_pending", "payment_failed", "paid", "packed", "shipped")
 TOKENS = {
     "pm_card_visa": 30,
     "pm_card_chargeDeclined": 10,
@@ -40,6 +41,7 @@ TOKENS = {
     "pm_sandbox_truncated_paid": 3,
     "pm_sandbox_garbage_paid": 3,
     "pm_sandbox_refund_pending": 6,
+    "pm_sandbox_refund_fails": 3,
     "pm_sandbox_timeout_paid": 1,
     "pm_sandbox_timeout_declined": 0.5,
     "pm_sandbox_timeout_before": 0.5,
@@ -93,7 +95,7 @@ def place(history: History) -> None:
 
 
 def pay_again(history: History) -> None:
-    found = _order_of(history, "payment_failed")
+    found = order_of(history, "payment_failed")
     if found is None:
         return
     number, person = found
@@ -112,21 +114,19 @@ def pay_again(history: History) -> None:
 
 
 def cancel(history: History) -> None:
-    found = _order_of(history, "payment_pending", "payment_failed", "paid", "packed", "shipped")
+    found = order_of(history, *CANCELLABLE)
     if found is None:
         return
     number, person = found
-    by_staff = history.rng.random() < 0.3
     call = partial(
         cancelling.cancel,
         number=number,
-        customer_id=None if by_staff else person.id,
+        customer_id=person.id,
         gateway=history.world.gateway,
         present=present,
-        actor=history.rng.choice(history.cast.staff) if by_staff else person.actor,
+        actor=person.actor,
     )
-    what = f"cancel {number}" + (" by staff" if by_staff else "")
-    _ask_first(history, what, "cancel", person, number, lambda request: call(request=request))
+    _ask_first(history, f"cancel {number}", "cancel", person, number, lambda request: call(request=request))
 
 
 def ask_again(history: History) -> None:
@@ -154,7 +154,7 @@ def ask_with_another_body(history: History) -> None:
 
 def meddle(history: History) -> None:
     """Somebody else's order is not there, whatever one wants to do with it."""
-    found = _order_of(history, "payment_pending", "payment_failed", "paid")
+    found = order_of(history, "payment_pending", "payment_failed", "paid")
     if found is None:
         return
     number, owner = found
@@ -237,7 +237,7 @@ def _nothing_of_the_end(history: History, asked: Asked) -> None:
         history.wrong(f"{asked.what}: died before its last commit, and yet is {row}")
 
 
-def _order_of(history: History, *statuses: str) -> tuple[str, Person] | None:
+def order_of(history: History, *statuses: str) -> tuple[str, Person] | None:
     """One of the orders in these states, and whose it is."""
     rows = history.world.rows(
         "SELECT number, customer_id FROM orders WHERE status = ANY(%s) ORDER BY placed_at, id", list(statuses)

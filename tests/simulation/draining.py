@@ -39,6 +39,7 @@ def drain(history: History) -> str:
             bank.settle(history, payment)
     bank.learn(history)
     _tell(history)
+    send_refunds_again(history)
     began, slow = clock.now(), {payment["reference"] for payment in bank.undecided(history)}
     # A job that failed again and again rests longer, and what it is about with it.
     far = world.rows(FAR_JOBS, began + timedelta(minutes=3))
@@ -48,11 +49,10 @@ def drain(history: History) -> str:
             if refund["status"] == "pending":
                 world.peer.control(f"refunds/{refund['id']}/succeeded")
         _work(history)
-        send_refunds_again(history)
         if not world.rows(OPEN):
             break
         if not far:
-            _check_time(history, (clock.now() - began) / timedelta(minutes=1), slow)
+            _check_time(history, (clock.now() - began) / timedelta(minutes=1) - history.ahead, slow)
     spent = clock.now() - began
     world.forward(hours=1)
     _work(history)

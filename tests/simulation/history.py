@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.kernel import clock
 from app.kernel.errors import ShopError
 from tests.simulation import bank, checks, customers, draining, office, people
 from tests.simulation.asking import Asked
@@ -22,6 +23,8 @@ from tests.simulation.world import World
 STEPS = (15, 40)
 CRASHING = 0.25
 """Of the steps that may die: this share does."""
+WRONG_CLOCKS = 0.05
+"""Of what the shop's machines do: this share happens on one whose clock is ten minutes wrong."""
 POINTS, STATEMENTS, COMMITS = 7, 60, 4
 """A death is planned at one of so many places; some steps are over before."""
 
@@ -41,6 +44,8 @@ class History:
         self.events: list[dict[str, Any]] = []
         self.heard = 0
         self.late: set[str] = set()
+        self.ahead = 0
+        """Minutes: how far ahead the wrongest clock was. What it planned is due that much later."""
         self.torn: Counter[str] = Counter()
         """How often each mail's job died where it may have been sent and not marked."""
 
@@ -58,8 +63,14 @@ class History:
     def _step(self) -> None:
         actions, weights = zip(*ACTIONS, strict=True)
         action: Callable[[History], None] = self.rng.choices(actions, weights)[0]
+        by_people = action.__module__ != bank.__name__
+        wrong_by = self.rng.choice((-10, 10)) if by_people and self.rng.random() < WRONG_CLOCKS else 0
+        if wrong_by:
+            self.ahead = max(self.ahead, wrong_by)
+            self.note(f"   on a machine whose clock is {wrong_by:+d} minutes wrong:")
         try:
-            action(self)
+            with clock.travel(minutes=wrong_by):
+                action(self)
         except (Crash, ShopError) as error:
             raise AssertionError(f"{action.__name__} let {error!r} through") from error
 
@@ -114,9 +125,11 @@ ACTIONS: tuple[tuple[Callable[[History], None], float], ...] = (
     (customers.ask_again, 4),
     (customers.ask_with_another_body, 1),
     (customers.pay_again, 4),
-    (customers.cancel, 4),
+    (customers.cancel, 3),
     (customers.meddle, 1),
     (office.refund, 4),
+    (office.cancel, 2),
+    (office.send_refunds_again, 1),
     (office.adjust, 2),
     (office.decide, 1),
     (office.count_stock, 2),
@@ -134,5 +147,6 @@ ACTIONS: tuple[tuple[Callable[[History], None], float], ...] = (
     (bank.decide, 6),
     (bank.stumble, 3),
     (bank.settle_refund, 2),
+    (bank.bounce, 1),
     (bank.let_time_pass, 5),
 )

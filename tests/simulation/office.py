@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from app.checkout import by_hand
 from app.checkout import refund as refunding
 from app.checkout import refunds as card_refunds
 from app.gateways.reconcile import reconcile as reconcile_now
@@ -19,10 +20,12 @@ from app.rewards.service import adjustments
 from jobs.execute import run
 from jobs.registry import tasks
 from jobs.relay import relay_once
+from tests.simulation.customers import CANCELLABLE, order_of
 
 if TYPE_CHECKING:
     from tests.simulation.history import History
 
+REASON = "Came broken"
 DUE = (
     "SELECT id, topic, dedupe_key FROM outbox WHERE done_at IS NULL AND dead_at IS NULL AND run_at <= %s"
     " ORDER BY run_at, id"
@@ -53,7 +56,7 @@ def refund(history: History) -> None:
         number=row["number"],
         lines=lines,
         strategy=strategy,
-        reason="Came broken",
+        reason=REASON,
         idem_key=key,
         actor=rng.choice(history.cast.staff),
     )
@@ -61,6 +64,16 @@ def refund(history: History) -> None:
         part = "all" if lines is None else "one"
         with history.attempt(f"refund {part} of {row['number']} {strategy}"):
             run_atomically(make)
+
+
+def cancel(history: History) -> None:
+    """Staff end an order; without an idempotency key, so a second click finds it ended."""
+    found = order_of(history, *CANCELLABLE)
+    if found is None:
+        return
+    number, staff = found[0], history.rng.choice(history.cast.staff)
+    with history.attempt(f"cancel {number} by {staff.role}"):
+        by_hand.cancel(number=number, reason="Simulated", gateway=history.world.gateway, actor=staff)
 
 
 def adjust(history: History) -> None:

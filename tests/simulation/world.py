@@ -146,9 +146,9 @@ class World:
         if timedelta(**delta) > timedelta(seconds=1):
             self._set_gateway_clock()
 
-    def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+    def rows(self, sql: str, *values: Any, **named: Any) -> list[dict[str, Any]]:
         """As the owner sees it, outside of every transaction of the shop."""
-        return self._owner.execute(sql, values).fetchall()
+        return self._owner.execute(sql, named or values).fetchall()
 
     def gateway_payments(self) -> list[dict[str, Any]]:
         """All that the gateway knows, each payment as it is now."""
