@@ -212,7 +212,6 @@ def test_a_sign_up_bonus_is_given_once_and_a_trial_is_only_recorded() -> None:
 
 
 def test_the_bonus_for_a_review_is_given_once_a_review() -> None:
-    """No draft may promise it yet; what reviews will call is there."""
     bonus = Bonus(name="thanks", action="review", points=40)
     rules, customer_id = Rules(earn=EarnRules(bonuses=(bonus,))), make_customer()
     for review, given in (("1", 40), ("1", 0), ("2", 40)):

@@ -220,4 +220,5 @@ def running(base: Path, **environ: str) -> Iterator[LiveShop]:
         finally:
             shop.stop()
             if folder := os.environ.get("SHOP_TEST_LOGS"):
+                Path(folder).mkdir(parents=True, exist_ok=True)
                 Path(folder, f"{base.name}.log").write_text(shop.log())

@@ -99,7 +99,7 @@ def test_a_draft_that_is_wrong_is_refused_by_name(body: dict[str, Any], field: s
         (BONUS | {"tiers": ["platinum"]}, "earn: b"),
         (BONUS | {"min_basket": 1}, "earn: b"),
         (BONUS | {"products": ["mug"]}, "earn: b"),
-        (BONUS | {"action": "review"}, "earn: b"),
+        (BONUS | {"action": "review", "min_basket": 1}, "earn: b"),
     ],
 )
 def test_a_draft_that_would_stop_orders_or_do_nothing_is_refused(

@@ -10,6 +10,7 @@ from app.blueprints.ops import (
     commands_demo,
     commands_jobs,
     commands_rewards_proof,
+    commands_rewards_reviews,
     commands_rewards_rules,
     demo_people,
     health,
@@ -28,5 +29,9 @@ def register(app: Flask) -> None:
     if app.config["SHOP_ENV"] == "development":  # the sign-in page offers them
         app.config["DEMO_PEOPLE"] = [(person.email, person.name) for person in demo_people.PEOPLE]
         app.config["DEMO_PASSWORD"] = demo_people.PASSWORD
-    for commands in (commands_rewards_proof, commands_rewards_rules):  # they share one group
+    for commands in (
+        commands_rewards_proof,
+        commands_rewards_reviews,
+        commands_rewards_rules,
+    ):  # they share one group
         app.cli.add_command(commands.group)

@@ -67,7 +67,7 @@ class EarnRule(Window, frozen=True, kw_only=True):
 
 
 class Bonus(Window, frozen=True, kw_only=True):
-    """A fixed number of points for something done once. `review`: no draft may promise it before there are reviews."""
+    """A fixed number of points for something done once."""
 
     action: BonusAction
     points: Points

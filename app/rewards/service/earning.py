@@ -12,6 +12,7 @@ from sqlalchemy import Row, Select, Update, func, insert, select, update
 from app.kernel import clock, ids
 from app.kernel.actor import Actor
 from app.kernel.database import session
+from app.rewards.errors import AlreadyPosted
 from app.rewards.models import PointsAccount, PointsEarning, PointsTx
 from app.rewards.queries import rules_in_force, rules_of_version
 from app.rewards.rules import Rules, lot_expiry
@@ -70,6 +71,8 @@ def book(earning: Earning, *, actor: Actor) -> uuid.UUID:
     """Book it as pending; its id. Raises AlreadyPosted unless an earlier one was taken back whole."""
     lock_account(customer_id=earning.customer_id)
     before = lock_earning(source_type=earning.source_type, source_id=earning.source_id)
+    if before is not None and before.customer_id != earning.customer_id:
+        raise AlreadyPosted("Another customer has earned with this.")
     key = f"earn:{earning.source_type}:{earning.source_id}"
     if before is not None and before.state == "cancelled":
         key = f"{key}:{_times_booked(earning.customer_id, key) + 1}"

@@ -1,0 +1,64 @@
+"""`flask rewards review`: published with a rule, given once a review, told and audited."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.accounts.queries import get_customer
+from app.audit.models import AuditEntry
+from app.kernel.database import session
+from app.rewards.queries import get_balance
+from tests.checkout.versions import publish
+from tests.factories.people import make_customer
+
+pytestmark = pytest.mark.usefixtures("app_context", "plain_rules")
+THANKS = {"earn": {"bonuses": [{"name": "thanks", "action": "review", "points": 40}]}}
+
+
+def told(app: Flask, email: str, review: str) -> tuple[int, str]:
+    """(exit code, what was said)"""
+    session().rollback()
+    done = app.test_cli_runner().invoke(args=["rewards", "review", email, review])
+    return done.exit_code, done.output
+
+
+def state(customer_id: uuid.UUID) -> tuple[int, list[object]]:
+    """(spendable points, audited bonuses)"""
+    session().rollback()
+    rows = select(AuditEntry.after).where(
+        AuditEntry.action == "rewards.review_bonus", AuditEntry.target_id == str(customer_id)
+    )
+    return get_balance(customer_id).available, list(session().scalars(rows.order_by(AuditEntry.seq)))
+
+
+def test_each_review_gives_its_bonus_once(app: Flask) -> None:
+    publish(THANKS)
+    customer_id, other_id = make_customer(), make_customer()
+    email, other = get_customer(customer_id).email, get_customer(other_id).email
+    assert told(app, email, "shop/1") == (0, f"40 points for {email}\n")
+    for again in (email, other):
+        code, text = told(app, again, "shop/1")
+        assert (code, text.startswith("Nothing given")) == (0, True)
+    assert told(app, email, "shop/2")[0] == 0
+    expected = [{"review": f"shop/{number}", "points": 40} for number in (1, 2)]
+    assert state(customer_id) == (80, expected)
+    assert state(other_id) == (0, [])
+
+
+def test_without_a_rule_or_a_customer_nothing_is_given(app: Flask) -> None:
+    customer_id = make_customer()
+    email = get_customer(customer_id).email
+    assert told(app, email, "shop/3")[1].startswith("Nothing given")
+    publish(THANKS)
+    assert told(app, "nobody@example.test", "shop/3") == (
+        1,
+        "Error: No customer has the address nobody@example.test.\n",
+    )
+    for bad in (" ", "a\u0000b", "x" * 201):
+        code, text = told(app, email, bad)
+        assert (code, "REVIEW takes 1 to 200" in text) == (1, True)
+    assert state(customer_id) == (0, [])
