@@ -54,8 +54,10 @@ def seal_hash(before: bytes, seal: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(before + "|".join(str(seal[name]) for name in SEALED).encode()).digest()
 
 
-def problems(document: Any, *, seal: str | None = None) -> list[str]:
+def problems(document: Any, *, seal: str | None = None, customer: uuid.UUID | None = None) -> list[str]:
     """What is wrong with a certificate, in sentences; nothing when it holds. Never raises on bad input.
+
+    `customer`: whose it must be; None: anybody's will do.
 
     `seal`: the hash, in hex, of the seal that it must be under, known from elsewhere. None: the certificate is
     compared with itself alone, which anybody can write so that it agrees.
@@ -63,9 +65,20 @@ def problems(document: Any, *, seal: str | None = None) -> list[str]:
     try:
         if document["format"] != FORMAT:
             return [f"This is not a certificate of format {FORMAT}."]
-        return [*_chain_problems(document), *_seal_problems(document, seal)]
+        return [
+            *_owner_problems(document, customer),
+            *_chain_problems(document),
+            *_seal_problems(document, seal),
+        ]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         return [f"The certificate is damaged: {type(error).__name__} {error}."]
+
+
+def _owner_problems(document: Mapping[str, Any], wanted: uuid.UUID | None) -> list[str]:
+    owner = uuid.UUID(document["customer_id"])
+    if wanted is None or owner == wanted:
+        return []
+    return [f"This is the certificate of another customer: {owner}."]
 
 
 def _chain_problems(document: Mapping[str, Any]) -> list[str]:

@@ -120,7 +120,7 @@ class PointsSeal(Base):
 class PointsSealLeaf(Base):
     """Where each account stood at the last seal: what a certificate's path to the root is made from.
 
-    Written by the database alone (migration 0047, points_seal_heads).
+    Written by the database alone (migration 0050, points_make_seal).
     """
 
     __tablename__ = "points_seal_leaf"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,11 @@ def test_the_commands_work_and_checking_needs_no_database(
     kept = json.loads(printed.output)["seal"]["hash"]
     checked = offline.invoke(args=["rewards", "check", str(file), "--seal", kept.upper()])
     assert checked.exit_code == 0, checked.output
+    assert f"This is the certificate of customer {sealed}." in checked.output
+    sealed_at = datetime.fromtimestamp(json.loads(printed.output)["seal"]["sealed_at_us"] // 10**6, UTC)
     assert (
-        "It holds under seal 2: available 300, held 0, pending 0, debt 0 after 3 transactions."
-        in checked.output
+        f"It holds under seal 2 of {sealed_at:%Y-%m-%d %H:%M} UTC: available 300, held 0, pending 0, debt 0"
+        " after 3 transactions." in checked.output
     )
     assert "1 more came after the seal, to available 342" in checked.output
     alone = offline.invoke(args=["rewards", "check", str(file)])
@@ -130,10 +133,28 @@ def test_the_commands_work_and_checking_needs_no_database(
     assert "343" in refused.output
 
 
-@pytest.mark.usefixtures("app_context")
-def test_who_never_had_points_has_no_certificate() -> None:
-    with pytest.raises(NotFound), transaction():
-        prove(customer_id=ids.uuid7())
+def test_who_never_had_points_has_no_certificate(app: Flask) -> None:
+    with app.app_context():
+        with pytest.raises(NotFound), transaction():
+            prove(customer_id=ids.uuid7())
+        nobody = make_customer()
+    for customer in (nobody, ids.uuid7()):
+        refused = app.test_cli_runner().invoke(args=["rewards", "prove", str(customer)])
+        assert refused.exit_code == 1
+        assert refused.output == "Error: This customer never had points.\n"
+
+
+def test_a_certificate_is_no_proof_for_another_customer(
+    app: Flask, document: dict[str, Any], sealed: uuid.UUID, tmp_path: Path
+) -> None:
+    file = tmp_path / "certificate.json"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    check = ["rewards", "check", str(file), "--seal", document["seal"]["hash"], "--customer"]
+    assert app.test_cli_runner().invoke(args=[*check, str(sealed)]).exit_code == 0
+    refused = app.test_cli_runner().invoke(args=[*check, str(ids.uuid7())])
+    assert refused.exit_code == 1
+    assert f"This is the certificate of another customer: {sealed}." in refused.output
+    assert "It holds" not in refused.output
 
 
 def test_a_certificate_made_from_nothing_is_under_no_seal_that_was_kept(
@@ -178,11 +199,52 @@ def _made_up(seal: dict[str, Any]) -> dict[str, Any]:
 def test_seals_are_append_only(
     sealed: uuid.UUID, web_role: psycopg.Connection, owner: psycopg.Connection
 ) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        web_role.execute("INSERT INTO points_seal SELECT * FROM points_seal")
     for statement in ("UPDATE points_seal SET accounts = 1", "DELETE FROM points_seal"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             web_role.execute(statement)
         with pytest.raises(psycopg.errors.RestrictViolation):
             owner.execute(statement)
+
+
+def test_what_works_as_the_owner_is_closed_to_everybody(owner: psycopg.Connection) -> None:
+    functions = owner.execute(
+        """SELECT oid::regprocedure::text, has_function_privilege('public', oid, 'EXECUTE'),
+                  has_function_privilege('shop_app', oid, 'EXECUTE')
+             FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace ORDER BY 1"""
+    ).fetchall()
+    assert functions == [
+        ("audit_chain()", False, False),
+        ("points_apply_entries()", False, False),
+        ("points_make_seal()", False, True),
+    ]
+
+
+def test_a_seal_made_by_the_shops_role_itself_is_a_seal_like_any_other(
+    app: Flask, sealed: uuid.UUID, web_role: psycopg.Connection
+) -> None:
+    from tests.services.test_verify import found
+
+    with app.app_context():
+        before = web_role.execute("SELECT max(seq) FROM points_seal").fetchone()
+        assert before is not None
+        with transaction():
+            give_points(sealed, 1)
+        web_role.execute("SELECT points_make_seal()")
+        assert found() == {}
+        with transaction():
+            assert seal()["seq"] == before[0] + 2
+        seals = merkle.root(_leaves(web_role))
+        assert web_role.execute("SELECT root FROM points_seal ORDER BY seq DESC LIMIT 1").fetchone() == (
+            seals,
+        )
+        assert found() == {}
+
+
+def _leaves(web_role: psycopg.Connection) -> list[bytes]:
+    rows = web_role.execute("SELECT customer_id, version, head FROM points_seal_leaf ORDER BY customer_id")
+    return [merkle.leaf(*row) for row in rows]
 
 
 def test_verify_finds_a_seal_or_a_sealed_head_that_was_changed(

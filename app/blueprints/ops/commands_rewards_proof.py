@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
 import click
@@ -73,7 +74,7 @@ def seal_command() -> None:
         raise click.ClickException(error.message) from None
     click.echo(
         f"seal {made['seq']}: {made['hash']} over {made['accounts']:,} accounts with {made['transactions']:,} "
-        f"transactions and {made['audit_rows']:,} audit rows"
+        f"transactions and {made['audit_rows']:,} audit rows, {made['sealed_at']:%Y-%m-%d %H:%M} UTC"
     )
 
 
@@ -83,8 +84,11 @@ def prove_command(customer: str) -> None:
     """Print the balance certificate of CUSTOMER (e-mail address or id) as JSON."""
     customer_id = _customer(customer)
     end_reading()
-    with transaction():
-        document = prove(customer_id=customer_id)
+    try:
+        with transaction():
+            document = prove(customer_id=customer_id)
+    except ShopError as error:
+        raise click.ClickException(error.message) from None
     click.echo(json.dumps(document, indent=1, ensure_ascii=False))
 
 
@@ -102,20 +106,23 @@ def _seal_hash(_context: click.Context, _option: click.Parameter, typed: str | N
 @click.option(
     "--seal", "kept", metavar="HASH", callback=_seal_hash, help="The hash that `seal` printed and you kept."
 )
-def check_command(file: TextIO, kept: str | None) -> None:
+@click.option("--customer", type=click.UUID, metavar="ID", help="Whose certificate it must be.")
+def check_command(file: TextIO, kept: str | None, customer: uuid.UUID | None) -> None:
     """Recompute a certificate from what it says, with no database. Exit code 1 when it does not hold.
 
-    Only --seal ties it to the shop's books: without it, a certificate that somebody made up holds as well.
+    Only --seal ties it to the shop's books: without it, a certificate that somebody made up holds as well. Only
+    --customer, or a look at the first line, says that it is not another customer's.
     """
     try:
         document = json.load(file)
     except ValueError as error:
         raise click.ClickException(f"This is not JSON: {error}.") from error
-    found = certificate.problems(document, seal=kept)
+    found = certificate.problems(document, seal=kept, customer=customer)
     for problem in found:
         click.echo(problem, err=True)
     if found:
         sys.exit(1)
+    click.echo(f"This is the certificate of customer {document['customer_id']}.")
     for sentence in _under_the_seal(document) if kept else _by_itself(document):
         click.echo(sentence)
 
@@ -124,7 +131,7 @@ def _under_the_seal(document: Mapping[str, Any]) -> Iterator[str]:
     sealed = document["seal"]
     covered = sealed["leaf_version"]
     yield (
-        f"It holds under seal {sealed['seq']}: {_points(certificate.sealed_balances(document))} "
+        f"It holds under {_seal_of(sealed)}: {_points(certificate.sealed_balances(document))} "
         f"after {covered:,} transactions."
     )
     if covered < document["version"]:
@@ -139,12 +146,17 @@ def _by_itself(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"It agrees with itself: {_points(document['balances'])} after {document['version']:,} transactions."
     sealed = document["seal"]
     under = (
-        f"It says that it is under seal {sealed['seq']} {sealed['hash']}" if sealed else "It is under no seal"
+        f"It says that it is under {_seal_of(sealed)}, {sealed['hash']}" if sealed else "It is under no seal"
     )
     yield (
         f"{under}. Nothing but the file was asked, and anybody can write one that agrees with itself: "
         "give --seal HASH, as flask rewards seal printed it."
     )
+
+
+def _seal_of(sealed: Mapping[str, Any]) -> str:
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=sealed["sealed_at_us"])
+    return f"seal {sealed['seq']} of {at:%Y-%m-%d %H:%M} UTC"
 
 
 def _points(balances: Mapping[str, int]) -> str:
