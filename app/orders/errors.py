@@ -13,3 +13,9 @@ class OrderNotCancellable(Conflict):
     """It has shipped, or has already ended."""
 
     code = "ORDER_NOT_CANCELLABLE"
+
+
+class NothingToSend(Conflict):
+    """Everything in it has been given back, even if the money is still on its way."""
+
+    code = "NOTHING_TO_SEND"

@@ -19,6 +19,9 @@ ORDER = StateTable.of(
 STAFF_MOVES = frozenset({"packed", "shipped", "delivered"})
 """What staff may set by hand; every other move follows from money or points."""
 
+SENDS = frozenset({"packed", "shipped"})
+"""Those of them that goods must be left for."""
+
 CANCELLABLE = frozenset({"payment_pending", "payment_failed", "paid", "packed"})
 """Before it ships."""
 

@@ -9,17 +9,20 @@ from typing import Any
 import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 
+from app.audit.models import AuditEntry
 from app.checkout import refund as refunds
 from app.checkout.refunds import settle_refund
 from app.gateways.asking import ask_payment, ask_refund
 from app.gateways.sandbox import SandboxGateway
 from app.kernel.actor import system
-from app.kernel.database import session, transaction
+from app.kernel.database import run_atomically, session, transaction
 from app.kernel.errors import Conflict, RuleBroken, ShopError
+from app.orders.errors import NothingToSend
 from app.orders.queries import get_order_view
 from app.orders.service import moving
-from app.orders.states import REFUNDABLE
+from app.orders.states import ORDER, REFUNDABLE
 from app.payments import queries as payment_queries
 from app.payments.gateway import RefundRefused, RefundSnapshot
 from app.rewards.queries import get_balance
@@ -190,6 +193,36 @@ def test_shipped_orders_can_be_refunded(gateway: SandboxGateway) -> None:
     give_back(number)
     send(number, gateway)
     assert get_order_view(number).status == "refunded"
+
+
+@pytest.mark.parametrize("start", ["paid", "packed"])
+def test_what_was_given_back_is_neither_packed_nor_shipped(gateway: SandboxGateway, start: str) -> None:
+    """Also while the money is on its way, and for as long as it is stuck."""
+    shopper, number = bought(gateway)
+    give_back(number, lines=[(sku_of(number), 1)], key="a")
+    if start == "packed":  # one of two is left to send
+        run_atomically(lambda: moving.move_by_staff(number=number, to="packed", actor=STAFF))
+    give_back(number, key="b")
+    books = books_of(shopper, number)
+    audited = session().scalar(select(func.count()).select_from(AuditEntry))
+    told = len(get_order_view(number).timeline)
+    for to in {"packed", "shipped"} & ORDER.edges[start]:
+        session().rollback()
+        with pytest.raises(NothingToSend):
+            run_atomically(lambda to=to: moving.move_by_staff(number=number, to=to, actor=STAFF))
+    assert books_of(shopper, number) == books
+    assert session().scalar(select(func.count()).select_from(AuditEntry)) == audited
+    assert len(get_order_view(number).timeline) == told
+    send(number, gateway)
+    assert get_order_view(number).status == "refunded"
+
+
+def test_what_has_left_can_still_arrive(gateway: SandboxGateway) -> None:
+    _, number = bought(gateway)
+    run_atomically(lambda: moving.move_by_staff(number=number, to="shipped", actor=STAFF))
+    give_back(number)
+    run_atomically(lambda: moving.move_by_staff(number=number, to="delivered", actor=STAFF))
+    assert get_order_view(number).status == "delivered"
 
 
 def test_a_failed_order_cannot_be_refunded(gateway: SandboxGateway) -> None:

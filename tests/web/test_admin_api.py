@@ -118,6 +118,28 @@ class TestOrders:
             assert get_order_view(number).status == "paid"
         assert audit_rows(app) == before
 
+    def test_what_was_given_back_is_not_sent(
+        self, app: Flask, people: dict[str, Caller], key: dict[str, str]
+    ) -> None:
+        _, number = paid_order(app)
+        body = {"strategy": "proportional", "reason": "all of it was broken"}
+        made = people["support"].call("POST", f"/admin/orders/{number}/refunds", json=body, headers=key)
+        assert made.status_code == 201, made.text
+        before = audit_rows(app)
+        for status in ("packed", "shipped"):
+            answer = people["support"].call("PATCH", f"/admin/orders/{number}", json={"status": status})
+            told = answer.json
+            assert (answer.status_code, told["status"], told["data"]["code"]) == (
+                409,
+                "error",
+                "NOTHING_TO_SEND",
+            )
+            assert set(told) == {"status", "message", "data"}
+            assert {"code", "errors", "request_id"} <= set(told["data"])
+        with app.app_context():
+            assert get_order_view(number).status == "paid"
+        assert audit_rows(app) == before
+
     def test_a_preview_changes_nothing_and_the_refund_is_made_once(
         self, app: Flask, people: dict[str, Caller], key: dict[str, str]
     ) -> None:

@@ -51,6 +51,19 @@ def send(app: Flask, payment_id: uuid.UUID) -> list[str]:
         return list(session().scalars(states.order_by(CardRefund.created_at)))
 
 
+def test_an_order_that_was_given_back_shows_no_move_to_send_it(app: Flask, admin: Desk) -> None:
+    _, number, _ = bought(app, "pm_card_visa")
+    path = f"/admin/orders/{number}"
+    assert "Mark as shipped" in admin.get(path).text
+    with app.app_context():
+        give_back(number)
+    assert "Mark as" not in admin.get(path).text
+    before = audit_rows(app)
+    refused = admin.post(f"{path}/move", to="shipped")
+    assert (refused.status_code, "nothing is left to send" in text_of(refused)) == (409, True)
+    assert (order_of(app, number).status, audit_rows(app)) == ("paid", before)
+
+
 @shows("/admin/orders/<number>/refunds/<uuid:refund_id>/again")
 def test_a_refund_that_the_bank_sent_back_is_sent_again(app: Flask, admin: Desk, peer: Gateway) -> None:
     _, number, payment_id = bought(app, "pm_card_visa")

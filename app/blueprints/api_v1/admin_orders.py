@@ -138,7 +138,7 @@ def show_order(number: str) -> Answer:
     returns={200: Order},
     auth="staff",
     permission="orders.move",
-    errors=["TRANSITION_INVALID"],
+    errors=["NOTHING_TO_SEND", "TRANSITION_INVALID"],
 )
 def move_order(number: str, body: StatusBody) -> Answer:
     actor = actor_from_request()

@@ -74,6 +74,9 @@ CATALOGUE: dict[str, Explained] = {
     ),
     "REFUND_EXCEEDS_PAID": Explained(409, "More than is left of what was paid; see `left`.", _FIX),
     "NOTHING_TO_REFUND": Explained(409, "Everything has been given back.", _NO),
+    "NOTHING_TO_SEND": Explained(
+        409, "Everything has been given back; there is nothing to pack or ship.", _NO
+    ),
     "ADJUSTMENT_DUPLICATE": Explained(409, "The same adjustment already waits for approval.", _NO),
     "ADJUSTMENT_EXPIRED": Explained(409, "The adjustment waited too long for approval.", "By asking again."),
     "ADJUSTMENT_IN_BATCH": Explained(

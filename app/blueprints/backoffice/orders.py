@@ -17,7 +17,7 @@ from app.checkout import by_hand, refunds
 from app.orders import queries, staff_queries
 from app.orders.models import Order
 from app.orders.service import moving
-from app.orders.states import ORDER, STAFF_MOVES
+from app.orders.states import ORDER, SENDS, STAFF_MOVES
 from app.payments import queries as payment_queries
 
 CANCELLED = "The order is cancelled. What was paid goes back as it was paid."
@@ -90,16 +90,23 @@ class Orders(StaffList):
 
     def _page(self, number: str, tried: Attempt = NOTHING_TRIED) -> str:
         order = queries.get_order_view(number)
-        moves = sorted(ORDER.edges[order.status] & STAFF_MOVES, key=list(ORDER.edges).index)
         return self.render(
             "admin/order.html",
             order=order,
             can_cancel=order.can_cancel and reader_may("orders.refund"),
-            moves=moves if reader_may("orders.move") else [],
+            moves=_moves(order) if reader_may("orders.move") else [],
             payments=_payments(number) if reader_may("payments.read") else None,
             audit=history_of("order", number),
             tried=tried,
         )
+
+
+def _moves(order: queries.OrderView) -> list[str]:
+    """What staff may set it to now, in the order's own order."""
+    moves = ORDER.edges[order.status] & STAFF_MOVES
+    if not any(line.quantity > line.refunded_quantity for line in order.lines):
+        moves -= SENDS
+    return sorted(moves, key=list(ORDER.edges).index)
 
 
 def _payments(number: str) -> list[dict[str, Any]]:

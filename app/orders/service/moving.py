@@ -14,10 +14,11 @@ from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import session
 from app.kernel.errors import Conflict
-from app.orders.errors import OrderNotFound
+from app.orders.errors import NothingToSend, OrderNotFound
 from app.orders.models import Order
+from app.orders.service.refunding import count_units_left
 from app.orders.service.story import tell
-from app.orders.states import ORDER, STAFF_MOVES
+from app.orders.states import ORDER, SENDS, STAFF_MOVES
 from app.outbox import service as outbox
 from app.outbox.service import MAIL_QUEUE, Job
 from app.rewards.queries import rules_of_version
@@ -86,8 +87,8 @@ def move(
 
 
 def move_by_staff(*, number: str, to: str, actor: Actor) -> None:
-    """Packed, shipped or delivered, in the audit log. Raises OrderNotFound, and Conflict `TRANSITION_INVALID`
-    for every other move."""
+    """Packed, shipped or delivered, in the audit log. Raises OrderNotFound, NothingToSend, and Conflict
+    `TRANSITION_INVALID` for every other move."""
     order = lock_order(number=number)
     if to not in STAFF_MOVES:
         raise Conflict(
@@ -95,6 +96,9 @@ def move_by_staff(*, number: str, to: str, actor: Actor) -> None:
             code="TRANSITION_INVALID",
             details={"from": order.status, "to": to},
         )
+    ORDER.check(order.status, to)
+    if to in SENDS and count_units_left(order.id) == 0:
+        raise NothingToSend("Everything in this order has been given back: nothing is left to send.")
     move(order=order, to=to, event=to, text=f"Your order was {to}.", actor=actor)
     if to == "shipped":
         payload = {"order_number": number}

@@ -126,14 +126,21 @@ def list_unwanted_payments(order_id: uuid.UUID) -> Collection[uuid.UUID]:
     return {uuid.UUID(key.removeprefix(UNWANTED)) for key in session().scalars(statement)}
 
 
+def count_units_left(order_id: uuid.UUID) -> int:
+    """How much of what was bought has not been given back."""
+    left = func.sum(OrderLine.quantity - OrderLine.refunded_quantity)
+    return session().scalar(select(left).where(OrderLine.order_id == order_id)) or 0
+
+
+def is_all_done(order_id: uuid.UUID) -> bool:
+    """No refund of the order is still on its way, or stuck."""
+    waiting = select(OrderRefund.id).where(OrderRefund.order_id == order_id, OrderRefund.state != "done")
+    return session().scalar(waiting.limit(1)) is None
+
+
 def is_settled(order_id: uuid.UUID) -> bool:
     """Everything of the order has come back, and no card refund is still on its way."""
-    units = select(func.sum(OrderLine.quantity - OrderLine.refunded_quantity)).where(
-        OrderLine.order_id == order_id
-    )
-    open_refunds = select(func.count()).where(OrderRefund.order_id == order_id, OrderRefund.state != "done")
-    row = session().execute(select(units.scalar_subquery(), open_refunds.scalar_subquery())).one()
-    return tuple(row) == (0, 0)
+    return count_units_left(order_id) == 0 and is_all_done(order_id)
 
 
 def lock_refund(order_id: uuid.UUID, refund_id: uuid.UUID) -> OrderRefund:
