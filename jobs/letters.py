@@ -53,8 +53,10 @@ def order_paid(payload: Mapping[str, Any]) -> Draft:
     return _about(order, earn_confirmed_on=_earned_on(order))
 
 
-def order_pending(payload: Mapping[str, Any]) -> Draft:
-    return _about(get_order_view(payload["order_number"]))
+def order_pending(payload: Mapping[str, Any]) -> Draft | None:
+    """Payload: also the attempt to pay that it is about; superseded as soon as that has its end."""
+    order = get_order_view(payload["order_number"])
+    return _about(order) if _is_still(order, "payment_pending", payload) else None
 
 
 def order_received(payload: Mapping[str, Any]) -> Draft | None:
@@ -71,10 +73,13 @@ def order_shipped(payload: Mapping[str, Any]) -> Draft:
     return _about(get_order_view(payload["order_number"]))
 
 
-def payment_failed(payload: Mapping[str, Any]) -> Draft:
+def payment_failed(payload: Mapping[str, Any]) -> Draft | None:
+    """Payload: also the attempt to pay and the reason; superseded as soon as the order moves on."""
     order = get_order_view(payload["order_number"])
-    reason = DECLINE_REASONS.get(order.failure_code or "CARD_DECLINED", DECLINE_REASONS["CARD_DECLINED"])
-    return _about(order, reason=reason)
+    if not _is_still(order, "payment_failed", payload):
+        return None
+    code = payload.get("reason") or order.failure_code
+    return _about(order, reason=DECLINE_REASONS.get(code, DECLINE_REASONS["CARD_DECLINED"]))
 
 
 def order_cancelled(payload: Mapping[str, Any]) -> Draft:
@@ -181,6 +186,11 @@ def _about(order: OrderView, **more: Any) -> Draft:
     return Draft(order.email, context, order.customer_id, order.number, person.locale)
 
 
+def _is_still(order: OrderView, status: str, payload: Mapping[str, Any]) -> bool:
+    """The order has not moved on since the mail was wished for."""
+    return order.status == status and order.attempt == payload.get("attempt", order.attempt)
+
+
 def _earned_on(order: OrderView) -> date | None:
     """The day on which the points that the order earns can be spent."""
     paid = next((event.at for event in order.timeline if event.event == "paid"), None)
@@ -206,4 +216,4 @@ DRAFTS: dict[str, Callable[[Mapping[str, Any]], Draft | None]] = {
     "transfer_received": transfer_received,
     "staff_alert": staff_alert,
 }
-"""None: by now there is nothing to say any more."""
+"""None: by now there is nothing to say any more; the mail is superseded."""

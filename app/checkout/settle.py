@@ -228,7 +228,7 @@ def _ended(order: LockedOrder, applied: Applied, *, cancel_wanted: bool, actor: 
     moving.move(
         order=order, to="payment_failed", event="payment_failed", text=text, actor=actor, failure_code=code
     )
-    add(mail("payment_failed", order), request_id=actor.request_id)
+    add(mail("payment_failed", order, attempt=order.attempt, reason=code), request_id=actor.request_id)
     return "payment_failed"
 
 
@@ -249,7 +249,7 @@ def _tell_pending(order: LockedOrder, applied: Applied, actor: Actor) -> None:
     elif applied.after == "unknown":
         text = "We have your order, not yet your payment. Do not pay again: we are finding out."
         story.tell(order_id=order.id, event="payment_unknown", text=text, actor=actor)
-        add(mail("order_pending", order), request_id=actor.request_id)
+        add(mail("order_pending", order, attempt=order.attempt), request_id=actor.request_id)
 
 
 def _commit_stock(order: LockedOrder) -> None:

@@ -12,6 +12,8 @@ from app.kernel.database import Base
 
 
 class MailMessage(Base):
+    """`superseded_at`: what it says was so no more before the mail server took it; it is not sent."""
+
     __tablename__ = "mail_message"
     __table_args__ = (
         Index("ix_mail_message_customer_id", "customer_id", "created_at"),
@@ -29,3 +31,4 @@ class MailMessage(Base):
     html_body: Mapped[str]
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    superseded_at: Mapped[datetime | None]

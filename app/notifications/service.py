@@ -46,3 +46,13 @@ def mark_sent(*, dedupe_key: str) -> None:
     """The mail server has taken it."""
     statement = update(MailMessage).where(MailMessage.dedupe_key == dedupe_key, MailMessage.sent_at.is_(None))
     session().execute(statement.values(sent_at=clock.now()))
+
+
+def mark_superseded(*, dedupe_key: str) -> None:
+    """It is not sent: what it says is so no more. One that was sent stays so."""
+    statement = update(MailMessage).where(
+        MailMessage.dedupe_key == dedupe_key,
+        MailMessage.sent_at.is_(None),
+        MailMessage.superseded_at.is_(None),
+    )
+    session().execute(statement.values(superseded_at=clock.now()))

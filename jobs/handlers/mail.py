@@ -23,14 +23,18 @@ log = structlog.get_logger("mail")
 
 
 def send_message(message: str, job: RunningJob) -> None:
-    """The mail `message`, once per dedupe key."""
+    """The mail `message`, once per dedupe key; not at all when it has nothing to say any more."""
     letter = queries.find_letter(job.dedupe_key)
-    if letter is None:
-        run_atomically(partial(_write, message, job))
-        letter = queries.find_letter(job.dedupe_key)
-    end_reading()
-    if letter is None or letter.is_sent:
+    if letter is not None and letter.is_sent:
+        end_reading()
         return
+    # Written before, it may have waited for the mail server while the order moved on.
+    if not run_atomically(partial(_write, message, job, is_new=letter is None)):
+        log.info("mail superseded", message=message, about=job.dedupe_key)
+        return
+    letter = letter or queries.find_letter(job.dedupe_key)
+    end_reading()
+    assert letter is not None, "it was written just now"
     crashpoint("mail.before_send")
     _deliver(letter)
     crashpoint("mail.before_mark")
@@ -38,10 +42,14 @@ def send_message(message: str, job: RunningJob) -> None:
     log.info("mail sent", message=message)
 
 
-def _write(message: str, job: RunningJob) -> None:
+def _write(message: str, job: RunningJob, *, is_new: bool) -> bool:
+    """False: it is superseded."""
     draft = DRAFTS[message](job.payload)
     if draft is None:
-        return
+        service.mark_superseded(dedupe_key=job.dedupe_key)
+        return False
+    if not is_new:
+        return True
     rendered = render_mail(message, draft.context, locale=draft.locale)
     service.store_mail(
         dedupe_key=job.dedupe_key,
@@ -51,6 +59,7 @@ def _write(message: str, job: RunningJob) -> None:
         customer_id=draft.customer_id,
         subject_ref=draft.subject_ref,
     )
+    return True
 
 
 def _deliver(letter: Letter) -> None:
