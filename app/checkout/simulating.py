@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from heapq import heappop, heappush
 
 from app.checkout.replay import bonus_of, lines_of
 from app.checkout.rules import limits_of, tender
@@ -68,12 +69,12 @@ class _Day:
 
     def before(self, order: PricedOrder) -> int:
         orders = self.spent.setdefault(order.customer_id, deque())
-        while orders and orders[0][0] <= order.priced_at - DAY:
+        while orders and orders[0][0] <= order.held_at - DAY:
             orders.popleft()
         return sum(points for _, points in orders)
 
     def add(self, order: PricedOrder, points: int) -> None:
-        self.spent[order.customer_id].append((order.placed_at, points))
+        self.spent[order.customer_id].append((order.held_at, points))
 
 
 def simulate(
@@ -92,22 +93,41 @@ def simulate(
     Balances, tiers and what people buy are taken as they were: the draft changes rules, not behaviour.
     """
     result, day = Simulation(), _Day()
-    for order in day_before:
-        _points(order, draft, day)
-    for order in orders:
-        _replay(result, order, day, draft=draft, own=versions[order.rules_version])
+    for order, is_counted in _as_held(day_before, orders):
+        if is_counted:
+            _replay(result, order, day, draft=draft, own=versions[order.rules_version])
+        else:
+            _points(order, draft, day)
     for joined_at, version in sign_ups:
         _join(result, joined_at, draft=draft, own=versions[version])
     return result
 
 
+def _as_held(
+    day_before: Iterable[PricedOrder], orders: Iterable[PricedOrder]
+) -> Iterator[tuple[PricedOrder, bool]]:
+    """Each order, and whether it is one of `orders`, when its points were held: what was placed first and paid at a
+    later attempt counts for the day of that. Only such orders wait in memory."""
+    waiting: list[tuple[datetime, int, PricedOrder, bool]] = []
+    number = 0
+    for group, is_counted in ((day_before, False), (orders, True)):
+        for order in group:
+            while waiting and waiting[0][0] <= order.placed_at:
+                yield heappop(waiting)[2:]
+            heappush(waiting, (order.held_at, number, order, is_counted))
+            number += 1
+    while waiting:
+        yield heappop(waiting)[2:]
+
+
 def _replay(result: Simulation, order: PricedOrder, day: _Day, *, draft: Rules, own: Rules) -> None:
     points = _points(order, draft, day)
+    tier = draft.tiers.find(order.tier).code
     again = tender(lines_of(order), points=points, tier=order.tier, at=order.priced_at, rules=draft)
     was = order.earn_points + _sum(bonus_of(order, own))
     bonuses = bonus_of(order, draft)
     earned = again.earned.points + _sum(bonuses)
-    for comparison in (result.total, result.by_tier.setdefault(order.tier, Comparison())):
+    for comparison in (result.total, result.by_tier.setdefault(tier, Comparison())):
         comparison.was.add(earned=was, redeemed=order.points, rules=own)
         comparison.draft.add(earned=earned, redeemed=points, rules=draft)
     result.changed += earned != was

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 
 from app.kernel.database import session
 from app.orders.models import Order, OrderLine
-from app.rewards.models import PointsEarning
+from app.rewards.models import PointsEarning, PointsHold
 
 BATCH = 500
 ENDED = ("cancelled", "refunded")
@@ -37,7 +37,8 @@ class PricedLine:
 
 @dataclass(frozen=True, slots=True)
 class PricedOrder:
-    """As `Order`; `priced_at` is when the rules were applied to it.
+    """As `Order`; `priced_at` is when the rules were applied to it, `held_at` when the points that it spent were held:
+    later than `placed_at` where the first payment failed and another one paid.
 
     `is_first`: when it was paid, the customer had paid no other that still stood. `first_order_bonus`: the points
     that were booked for that, None where the booking is another order's by now or was never made.
@@ -47,6 +48,7 @@ class PricedOrder:
     number: str
     customer_id: uuid.UUID
     placed_at: datetime
+    held_at: datetime
     is_first: bool
     first_order_bonus: int | None
     tier: str
@@ -77,11 +79,17 @@ _BONUS = (
     )
     .scalar_subquery()
 )
+_HELD_AT = (
+    select(func.max(PointsHold.created_at))
+    .where(PointsHold.order_id == Order.id, PointsHold.state == "captured")
+    .scalar_subquery()
+)
 _COLUMNS: tuple[Any, ...] = (
     Order.id,
     Order.number,
     Order.customer_id,
     Order.placed_at,
+    func.coalesce(_HELD_AT, Order.placed_at).label("held_at"),
     _IS_FIRST.label("is_first"),
     _BONUS.label("first_order_bonus"),
     Order.tier,

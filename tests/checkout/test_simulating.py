@@ -111,6 +111,42 @@ def test_the_day_before_counts_for_the_limit_alone(gateway: SandboxGateway) -> N
     )
 
 
+def test_points_count_for_the_day_on_which_they_were_held(gateway: SandboxGateway) -> None:
+    publish({"spend": {"max_points_per_day": 1_000}})
+    shopper = Shopper(gateway, points=50_000)
+    declined = shopper.place(shopper.quote(1_000), "pm_card_chargeDeclined")
+    assert declined["status"] == "payment_failed"
+    with clock.travel(hours=1):
+        again(shopper, 1_000)
+    with clock.travel(hours=26):
+        assert shopper.pay_again(declined["number"], "pm_card_visa")["status"] == "paid"
+        since = clock.now() - timedelta(days=2)
+        same = simulated({"spend": {"max_points_per_day": 1_000}}, since=since)
+        assert (same.total.draft.redeemed, same.fewer_points_usable, same.changed) == (2_000, 0, 0)
+        longer = simulated({"spend": {"max_points_per_day": 999}}, since=since)
+        assert (longer.total.draft.redeemed, longer.fewer_points_usable) == (900 * 2, 2)
+
+
+def test_what_is_paid_later_comes_after_what_was_held_before_it(gateway: SandboxGateway) -> None:
+    shopper = Shopper(gateway, points=50_000)
+    declined = shopper.place(shopper.quote(1_000), "pm_card_chargeDeclined")
+    with clock.travel(hours=10):
+        first = again(shopper, 1_000)
+    with clock.travel(hours=26):
+        shopper.pay_again(declined["number"], "pm_card_visa")
+        orders = list(history.iterate_paid(since=clock.now() - timedelta(days=2)))
+        assert [order.number for order in orders] == [declined["number"], first]
+        result = simulated({"spend": {"max_points_per_day": 1_500}}, since=clock.now() - timedelta(days=2))
+        assert (result.total.draft.redeemed, result.fewer_points_usable) == (1_500, 1)
+
+
+def test_one_level_is_one_line_whatever_it_was_called(gateway: SandboxGateway) -> None:
+    bought(Shopper(gateway))
+    make_customer()
+    bronze = {"levels": [{"code": "bronze", "name": "Bronze", "points": 0}]}
+    assert list(simulated({"tiers": bronze}).by_tier) == ["bronze"]
+
+
 def test_a_first_order_gets_the_bonus_that_it_was_priced_with(app: Flask, gateway: SandboxGateway) -> None:
     ends = clock.now() + timedelta(minutes=2)
     publish({"earn": {"bonuses": [{**FIRST, "ends_at": ends.isoformat()}]}})

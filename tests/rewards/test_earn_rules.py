@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.rewards.rules import Earned, EarnRule, EarnRules, Rules, Scope, earn_for
+from app.rewards.rules import (
+    Earned,
+    EarnRule,
+    EarnRules,
+    Rules,
+    Scope,
+    Tier,
+    TierRules,
+    earn_for,
+    earned_by_card,
+)
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -123,6 +133,17 @@ def test_the_tier_adds_on_the_base() -> None:
     assert earned(MUG, tier="gold").points == 150
     assert earned(MUG, tier="gold", rules=(double(),)).points == 100 + 100 + 50
     assert earned(MUG, tier="unheard-of").points == 100
+
+
+def test_who_has_no_level_of_these_rules_has_the_lowest() -> None:
+    levels = (Tier(code="bronze", name="Bronze", points=0), Tier(code="gold", name="Gold", points=1_000))
+    rules = Rules(earn=EarnRules(rules=(double(tiers=("bronze",)),)), tiers=TierRules(levels=levels))
+    at_the_till = earn_for([MUG], tier="member", at=NOW, rules=rules).points
+    on_the_shelf = earned_by_card(
+        slug="mug", brand="acme", category="home/kitchen", price=10_000, at=NOW, rules=rules
+    )
+    assert at_the_till == on_the_shelf == 200
+    assert earn_for([MUG], tier="gold", at=NOW, rules=rules).points == 100
 
 
 def test_what_is_excluded_earns_nothing_at_all() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, Literal
 
 import pytest
@@ -17,6 +17,7 @@ from app.rewards.rules import (
     TierRules,
     accept_points,
     assess,
+    last_day,
     limits_for,
     payable_with_points,
     status_of,
@@ -150,3 +151,25 @@ def test_what_is_missing_for_the_next(
 ) -> None:
     status = status_of(Standing(tier), earned=earned, rules=TIERS)
     assert (status.code, status.next_name, status.missing) == (tier, next_name, missing)
+
+
+@pytest.mark.parametrize(
+    ("earned", "keeps"), [(0, 20_000), (19_999, 1), (20_000, None)], ids=["nothing", "nearly", "enough"]
+)
+def test_in_grace_it_is_said_what_would_keep_the_tier(earned: int, keeps: int | None) -> None:
+    in_grace = Standing("silver", NOW + timedelta(days=10))
+    assert status_of(in_grace, earned=earned, rules=TIERS).keeps == keeps
+    assert status_of(Standing("silver"), earned=earned, rules=TIERS).keeps is None
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "day"),
+    [
+        (datetime(2027, 1, 1, tzinfo=UTC), date(2026, 12, 31)),
+        (datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), date(2026, 12, 31)),
+        (datetime(2027, 1, 1, 0, 0, 0, 1, tzinfo=UTC), date(2027, 1, 1)),
+        (datetime(2027, 1, 1, 7, tzinfo=timezone(timedelta(hours=8))), date(2026, 12, 31)),
+    ],
+)
+def test_midnight_ends_the_day_before(expires_at: datetime, day: date) -> None:
+    assert last_day(expires_at) == day

@@ -164,6 +164,7 @@ RULES = Obj(
 def account(available: int = 18240, **changes: object) -> Obj:
     values: dict[str, object] = {
         "available": available,
+        "cooling": 0,
         "held": 1200,
         "pending": 340,
         "lifetime_earned": 54000,

@@ -17,7 +17,7 @@ from app.blueprints.account import (  # noqa: F401 (they add routes)
 )
 from app.blueprints.account.blueprint import bp
 from app.blueprints.common.pages import page_value
-from app.rewards.queries import get_balance
+from app.rewards.queries import get_spendable
 
 
 def register(app: Flask) -> None:
@@ -27,4 +27,4 @@ def register(app: Flask) -> None:
 
 def _balance() -> int | None:
     """What the frame of every page shows to whoever is signed in."""
-    return get_balance(current_user.person.id).available if current_user.is_authenticated else None
+    return get_spendable(current_user.person.id) if current_user.is_authenticated else None

@@ -65,7 +65,7 @@ def miles() -> str | tuple[str, int]:
         tier=queries.get_tier_status(current_user.person.id, rules=in_force.tiers),
         balance_value=Money(worth, current_app.config["CURRENCY"]),
         transactions=page.items,
-        expiring=list_all_expiring(current_user.person.id) if account.available else [],
+        expiring=list_all_expiring(current_user.person.id) if account.available + account.cooling else [],
         pending=list_pending(current_user.person.id) if account.pending else [],
         filters=shown,
         kinds=KINDS,

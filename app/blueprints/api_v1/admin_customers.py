@@ -18,6 +18,7 @@ from app.orders import queries as orders
 from app.rewards import queries as rewards
 from app.rewards.models import PointsLot
 from app.rewards.queries.lots import list_lots
+from app.rewards.rules import last_day
 
 bp = Blueprint("admin_customers", __name__, url_prefix="/admin/customers")
 RECENT = 10
@@ -71,7 +72,7 @@ class Lot(Struct):
 
     @classmethod
     def of(cls, lot: PointsLot) -> Lot:
-        expires_on = lot.expires_at.date() if lot.expires_at else None
+        expires_on = last_day(lot.expires_at) if lot.expires_at else None
         return cls(lot.origin_type, lot.granted, lot.available, lot.held, expires_on, lot.created_at)
 
 

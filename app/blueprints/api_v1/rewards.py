@@ -14,7 +14,8 @@ from app.blueprints.api_v1.contract import current, endpoint
 from app.blueprints.api_v1.moments import Moment, instant
 from app.rewards import queries
 from app.rewards.queries import StatementRow
-from app.rewards.rules import Rules
+from app.rewards.queries.months import list_all_expiring
+from app.rewards.rules import Rules, last_day
 
 bp = Blueprint("rewards", __name__, url_prefix="/rewards")
 
@@ -34,7 +35,9 @@ class Hold(Struct):
 
 
 class Account(Struct):
-    """Points. `available` can be spent now; `pending` waits for return windows; `owed` is paid by later earnings."""
+    """Points. `available` can be spent now; `pending` waits for return windows; `owed` is paid by later earnings.
+
+    `expiring`: all dates, `expires_on` the last day (UTC) on which the points can be spent."""
 
     available: Points
     held: Points
@@ -105,17 +108,17 @@ class RulesOut(Struct):
 @endpoint("The customer's points", returns={200: Account}, auth="customer")
 def show_account() -> Answer:
     customer_id = current().id
-    balance = queries.get_balance(customer_id)
-    expiring = [Expiring(points, at.date()) for points, at in queries.list_expiring(customer_id)]
+    purse = queries.get_purse(customer_id)
+    expiring = [Expiring(points, last_day(at)) for points, at in list_all_expiring(customer_id)]
     holds = [Hold(row.order_number, row.points, row.expires_at) for row in queries.list_holds(customer_id)]
     return answer(
         Account(
-            available=balance.available,
-            held=balance.held,
-            pending=balance.pending,
-            owed=balance.owed,
-            lifetime_earned=balance.lifetime_earned,
-            tier=balance.tier,
+            available=purse.spendable,
+            held=purse.held,
+            pending=purse.pending,
+            owed=purse.owed,
+            lifetime_earned=purse.lifetime_earned,
+            tier=purse.tier,
             expiring=expiring,
             holds=holds,
         )

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from app.accounts.rules import country_name
 from app.blueprints.common.languages import DEFAULT, points_name, spoken, spoken_to_babel
 from app.kernel.money import Money, display_amount
+from app.rewards.rules import last_day
 
 # What the frame shows when no edge has registered anything, or when the database cannot be asked.
 DEFAULTS: dict[str, Any] = {"cart_count": 0, "balance": None, "categories": ()}
@@ -69,6 +70,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "points": points,
     "in_points": in_points,
     "date": day,
+    "last_day": last_day,
     "datetime": moment,
     "datetime_text": moment_text,
     "country": country_name,

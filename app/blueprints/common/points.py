@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 from app.kernel import clock
 from app.rewards import queries
+from app.rewards.rules import last_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class PointsView:
-    """`debt` is what later earnings pay first, 0 or more."""
+    """`available` can be spent now, `cooling` later; `debt` is what later earnings pay first, 0 or more."""
 
     available: int
+    cooling: int
     held: int
     pending: int
     debt: int
@@ -41,15 +43,16 @@ class PointsView:
 
 def points_of(customer_id: uuid.UUID) -> PointsView:
     """One to three statements: what is zero has no details to ask for."""
-    balance = queries.get_balance(customer_id)
-    expiring = queries.list_expiring(customer_id) if balance.available else []
+    purse = queries.get_purse(customer_id)
+    expiring = queries.list_expiring(customer_id) if purse.spendable + purse.cooling else []
     return PointsView(
-        available=balance.available,
-        held=balance.held,
-        pending=balance.pending,
-        debt=balance.owed,
-        holds=_holds(customer_id) if balance.held else [],
-        expiring=[Expiring(points, at.date()) for points, at in expiring],
+        available=purse.spendable,
+        cooling=purse.cooling,
+        held=purse.held,
+        pending=purse.pending,
+        debt=purse.owed,
+        holds=_holds(customer_id) if purse.held else [],
+        expiring=[Expiring(points, last_day(at)) for points, at in expiring],
     )
 
 

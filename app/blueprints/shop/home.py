@@ -16,7 +16,7 @@ from app.catalogue.queries.filters import Filters
 from app.catalogue.queries.products import list_products
 from app.kernel.money import Money
 from app.rewards import queries as rewards
-from app.rewards.rules import value_of
+from app.rewards.rules import last_day, value_of
 
 # Full rows on a phone (of two) and at a desk (of five).
 NEW = 10
@@ -73,7 +73,7 @@ def _of_member() -> dict[str, Any]:
     return {
         "affordable": show_all(list_products(within, sort="-price", limit=AFFORDABLE).page.items),
         "balance_value": Money(worth, current_app.config["CURRENCY"]),
-        "expiring": {"points": expiring[0][0], "expires_on": expiring[0][1].date()} if expiring else None,
+        "expiring": {"points": expiring[0][0], "expires_on": last_day(expiring[0][1])} if expiring else None,
     }
 
 

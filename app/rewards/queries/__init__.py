@@ -20,7 +20,7 @@ from app.rewards.queries.balance import (
     rules_of_version,
 )
 from app.rewards.queries.earnings import find_confirmation
-from app.rewards.queries.spending import SpendingPower, get_spending_power
+from app.rewards.queries.spending import Purse, SpendingPower, get_purse, get_spending_power
 from app.rewards.queries.statement import STATEMENT_KINDS, StatementRow, list_transactions
 from app.rewards.queries.tiers import get_earned, get_tier_status, list_movable
 from app.rewards.queries.versions import RulesVersion, get_rules_version, list_rules_versions
@@ -31,6 +31,7 @@ __all__ = [
     "Adjustment",
     "Balance",
     "Batch",
+    "Purse",
     "RulesVersion",
     "SpendingPower",
     "StatementRow",
@@ -40,6 +41,7 @@ __all__ = [
     "get_balance",
     "get_batch",
     "get_earned",
+    "get_purse",
     "get_rules_version",
     "get_spendable",
     "get_spending_power",

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, func, or_, select
 from app.kernel import clock
 from app.kernel.database import session
 from app.rewards.models import PointsAccount, PointsHold, PointsLot, RewardsRules
-from app.rewards.rules import Rules, rules_from
+from app.rewards.rules import MOMENT, Rules, rules_from
 
 EXPIRING_SOON = timedelta(days=90)
 
@@ -98,8 +98,8 @@ def rules_of_version(version: int) -> Rules:
 
 
 def list_expiring(customer_id: uuid.UUID, *, within: timedelta = EXPIRING_SOON) -> list[tuple[int, datetime]]:
-    """[(points, expires_at)] of spendable points by day of expiry, soonest first."""
-    day = func.date_trunc("day", PointsLot.expires_at)
+    """[(points, expires_at)] of what can still be spent by its last day, soonest first."""
+    day = func.date_trunc("day", PointsLot.expires_at - MOMENT)
     rows = session().execute(
         select(func.sum(PointsLot.available), func.min(PointsLot.expires_at))
         .where(

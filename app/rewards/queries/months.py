@@ -19,6 +19,7 @@ from app.kernel import clock
 from app.kernel.database import session
 from app.rewards.models import PointsChain, PointsLot, PointsTx
 from app.rewards.queries.statement import COLUMNS, StatementRow, statement_row
+from app.rewards.rules import MOMENT
 
 CSV_HEADER = ("date", "kind", "reason", "order_number", "points", "balance", "link")
 
@@ -109,8 +110,8 @@ def list_months(customer_id: uuid.UUID) -> list[tuple[int, int]]:
 
 
 def list_all_expiring(customer_id: uuid.UUID) -> list[tuple[int, datetime]]:
-    """[(points, expires_at)] by day, soonest first, however far away."""
-    day = func.date_trunc("day", PointsLot.expires_at)
+    """[(points, expires_at)] by last day, soonest first, however far away."""
+    day = func.date_trunc("day", PointsLot.expires_at - MOMENT)
     rows = session().execute(
         select(func.sum(PointsLot.available), func.min(PointsLot.expires_at))
         .where(

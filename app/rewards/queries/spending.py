@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import func, literal, or_, select
+from sqlalchemy import func, literal, or_, select, true
 
 from app.kernel import clock
 from app.kernel.database import session
@@ -21,6 +22,48 @@ class SpendingPower(NamedTuple):
     spendable: int
     tier: str
     spent_today: int
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """Points: `spendable` now, `cooling` (received, and spendable later), promised to orders, not yet confirmed, and
+    owed (zero or positive)."""
+
+    spendable: int = 0
+    cooling: int = 0
+    held: int = 0
+    pending: int = 0
+    owed: int = 0
+    lifetime_earned: int = 0
+    tier: str = "member"
+
+
+def get_purse(customer_id: uuid.UUID) -> Purse:
+    """What a customer is told they have, in one statement; zeros for one who never had points.
+
+    The account's `available` is no such figure: it counts what cools off, and what expires with the next run.
+    """
+    now = clock.now()
+    is_cooling = PointsLot.spendable_from > now
+    lots = (
+        select(
+            func.coalesce(func.sum(PointsLot.available).filter(is_cooling.is_not(True)), 0).label(
+                "spendable"
+            ),
+            func.coalesce(func.sum(PointsLot.available).filter(is_cooling), 0).label("cooling"),
+        )
+        .where(
+            PointsLot.customer_id == customer_id,
+            PointsLot.available > 0,
+            or_(PointsLot.expires_at.is_(None), PointsLot.expires_at > now),
+        )
+        .subquery()
+    )
+    account = PointsAccount
+    columns = (account.held, account.pending, -account.debt, account.lifetime_earned, account.tier)
+    joined = select(lots.c.spendable, lots.c.cooling, *columns).select_from(account).join(lots, true())
+    row = session().execute(joined.where(account.customer_id == customer_id)).first()
+    return Purse(int(row[0]), int(row[1]), *row[2:]) if row else Purse()
 
 
 def get_spending_power(customer_id: uuid.UUID, *, with_day: bool = False) -> SpendingPower:

@@ -17,7 +17,7 @@ from app.rewards.rules.earning import (
     earn_for,
     earned_by_card,
 )
-from app.rewards.rules.lots import LotView, choose_lots
+from app.rewards.rules.lots import MOMENT, LotView, choose_lots, last_day
 from app.rewards.rules.programme import Rules, lot_expiry, points_earned, rules_from
 from app.rewards.rules.scope import Scope
 from app.rewards.rules.spending import (
@@ -38,6 +38,7 @@ from app.rewards.rules.spending import (
 from app.rewards.rules.tiers import Standing, Tier, TierRules, TierStatus, assess, status_of
 
 __all__ = [
+    "MOMENT",
     "Binding",
     "Bonus",
     "BonusAction",
@@ -64,6 +65,7 @@ __all__ = [
     "earn_for",
     "earned_by_card",
     "fewest_points",
+    "last_day",
     "limits_for",
     "lot_expiry",
     "payable_with_points",

@@ -147,6 +147,7 @@ class _Share:
 
 def earn_for(lines: Sequence[EarnLine], *, tier: str, at: datetime, rules: Rules) -> Earned:
     """The points of an order whose goods cost the lines' totals, priced at `at` for a customer of `tier`."""
+    tier = rules.tiers.find(tier).code
     basket = sum(line.total for line in lines)
     rules_now = sorted(
         (rule for rule in rules.earn.rules if rule.is_open(basket=basket, tier=tier, at=at)),
@@ -184,7 +185,7 @@ def earned_by_card(
 ) -> int:
     """Points that one unit at `price` (minor units), alone and paid by card, earns; no `tier`: the lowest."""
     line = _Single(slug, brand, category, price)
-    return earn_for([line], tier=rules.tiers.find(tier).code, at=at, rules=rules).points
+    return earn_for([line], tier=tier, at=at, rules=rules).points
 
 
 def _shares(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 
@@ -15,6 +15,15 @@ class LotView:
     id: Any
     available: int
     expires_at: datetime | None
+
+
+MOMENT = timedelta(microseconds=1)
+"""The shortest time that the database tells apart."""
+
+
+def last_day(expires_at: datetime) -> date:
+    """The last day (UTC) on which points can be spent that are gone at `expires_at`: midnight ends the day before."""
+    return (expires_at.astimezone(UTC) - MOMENT).date()
 
 
 def choose_lots(points: int, lots: Sequence[LotView]) -> list[tuple[Any, int]] | None:

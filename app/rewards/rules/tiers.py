@@ -58,7 +58,9 @@ def assess(standing: Standing, *, earned: int, now: datetime, rules: TierRules) 
 
 @dataclass(frozen=True, slots=True)
 class TierStatus:
-    """For the customer: what they have, since how much, and what is `missing` for the next level (None: none)."""
+    """For the customer: what they have, since how much, and what is `missing` for the next level (None: none).
+
+    `keeps`: in grace, the points still to earn before `until` so that the level stays."""
 
     code: str
     name: str
@@ -67,6 +69,7 @@ class TierStatus:
     until: datetime | None
     next_name: str | None
     missing: int | None
+    keeps: int | None = None
 
 
 def status_of(standing: Standing, *, earned: int, rules: TierRules) -> TierStatus:
@@ -81,4 +84,5 @@ def status_of(standing: Standing, *, earned: int, rules: TierRules) -> TierStatu
         until=standing.until,
         next_name=above.name if above else None,
         missing=above.points - earned if above else None,
+        keeps=held.points - earned if standing.until and earned < held.points else None,
     )

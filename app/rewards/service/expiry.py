@@ -21,6 +21,7 @@ from app.kernel.database import session
 from app.outbox import service as outbox
 from app.outbox.service import MAIL_QUEUE, Job
 from app.rewards.models import PointsLot
+from app.rewards.rules import MOMENT
 
 BATCH = 50  # some 20 ms a transaction: nobody waits longer than 100 ms for a lock, even when the disk is slow
 CATCH_UP_DAYS = 3  # a reminder that could not be sent on its day is sent up to so many days later
@@ -125,7 +126,7 @@ def _expiring(days: int, after: uuid.UUID | None, limit: int) -> Sequence[Row[An
     if after is not None:
         people = people.where(PointsLot.customer_id > after)
     chosen = people.order_by(PointsLot.customer_id).limit(limit).subquery()
-    day = func.date_trunc("day", PointsLot.expires_at)
+    day = func.date_trunc("day", PointsLot.expires_at - MOMENT)
     return (
         session()
         .execute(
