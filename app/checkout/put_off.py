@@ -57,6 +57,17 @@ def cancel_later(order: LockedOrder) -> None:
     )
 
 
+def close_cancel(order: LockedOrder, *, actor: Actor) -> None:
+    """The order is cancelled: that waits no more."""
+    issues.close_issue(
+        kind=CANCEL_WAITS,
+        ref=order.number,
+        state="resolved" if actor.kind == "staff" else "auto_fixed",
+        by=actor.name,
+        resolution="The order is cancelled.",
+    )
+
+
 def send(order: LockedOrder, payment_id: uuid.UUID, *, actor: Actor) -> None:
     """The shop has won: what waited goes out now."""
     for refund_id in card_refunds.list_put_off(payment_id):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from app.audit import service as audit
+from app.checkout import without_order
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import run_atomically, session
@@ -42,7 +43,8 @@ def _apply(
         session().flush()
         _close(refund_id, actor, state="auto_fixed", resolution="The gateway took it after all.")
         text = "The money is back on its way to your card. Your bank shows it within a few days."
-        if order.status == "needs_review" or _is_given_back(order):
+        without_order.close(refund, actor=actor)
+        if _is_given_back(order):
             moving.move(order=order, to="refunded", event="refunded", text=text, actor=actor)
         else:
             story.tell(order_id=order.id, event="card_refunded", text=text, actor=actor)
@@ -92,4 +94,7 @@ def _close(card_refund_id: uuid.UUID, actor: Actor, *, state: str, resolution: s
 
 
 def _is_given_back(order: LockedOrder) -> bool:
+    """In review: whatever was paid is on no way any more, neither late money nor what an earlier cancel gave back."""
+    if order.status == "needs_review":
+        return refunding.is_all_done(order.id)
     return order.status in REFUNDABLE and refunding.is_settled(order.id)

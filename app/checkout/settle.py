@@ -12,11 +12,11 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from app.checkout import put_off
+from app.checkout import put_off, without_order
 from app.checkout.cancelling import cancel_paid
 from app.checkout.earning import earn_with
 from app.checkout.errors import PointsAboveDay
-from app.checkout.notices import alert, mail
+from app.checkout.notices import mail
 from app.idempotency import service as idempotency
 from app.inventory.errors import StockInsufficient
 from app.inventory.service import reservations
@@ -191,12 +191,7 @@ def _give_money_back(order: LockedOrder, applied: Applied, actor: Actor, *, text
         card_refund_id=refund_id,
         actor=actor,
     )
-    fate = "a refund is queued" if is_queued else "the payment is disputed, so the refund waits"
-    told = f"{reason}: the card was charged, {fate}."
-    add(
-        alert("payment_without_order", order, told, about=applied.payment_id),
-        request_id=actor.request_id,
-    )
+    without_order.tell(applied, reason=reason, is_queued=is_queued)
     if is_queued:
         add(mail("order_refunded", order, refund_id=given_back), request_id=actor.request_id)
     else:

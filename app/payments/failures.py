@@ -25,6 +25,7 @@ REASON = case(
     else_=public_decline_code(None),
 )
 """`reason_of` of a row, for lists."""
+WITHOUT_ORDER = "PAYMENT_WITHOUT_ORDER"
 FAILURES = Counter("shop_payment_failures", "Payments that did not succeed", ["gateway", "reason"])
 log = structlog.get_logger("payments")
 
@@ -66,6 +67,22 @@ def note(payment: Payment, applied: Applied) -> None:
         currency=applied.currency,
         reason=reason,
         detail=applied.decline_code or payment.last_error,
+    )
+
+
+def note_without_order(payment: Payment, applied: Applied, why: str) -> None:
+    """Log and count money that came, and has to go back because no order could take it."""
+    FAILURES.labels(payment.gateway, WITHOUT_ORDER).inc()
+    log.error(
+        "payment without order",
+        order=applied.reference,
+        customer=str(applied.customer_id),
+        payment=str(applied.payment_id),
+        gateway=payment.gateway,
+        amount=applied.amount,
+        currency=applied.currency,
+        reason=WITHOUT_ORDER,
+        detail=why,
     )
 
 

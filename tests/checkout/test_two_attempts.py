@@ -115,4 +115,5 @@ def test_each_payment_without_an_order_is_told(gateway: SandboxGateway, peer: Ga
         peer.control(f"payments/{ref}/late-authorize")
         assert ask(gateway, payment_id) == "captured"
     keys = session().scalars(select(OutboxRow.dedupe_key).where(OutboxRow.topic == "mail.staff_alert")).all()
-    assert {f"alert:payment_without_order:{payment_id}" for payment_id, _ in payments} <= set(keys)
+    kind = "payment_without_order"
+    assert {f"mail:staff_alert:{kind}:{payment_id}" for payment_id, _ in payments} <= set(keys)
