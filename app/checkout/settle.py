@@ -7,6 +7,7 @@ reorder; the order's row lock makes it safe to do at once. Called inside one tra
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -228,8 +229,10 @@ def _ended(order: LockedOrder, applied: Applied, *, cancel_wanted: bool, actor: 
 
 
 def _release(order: LockedOrder, actor: Actor) -> None:
+    """What is still held goes back. Points that are held no more do not keep the card's money from going back."""
     if order.points:
-        holds.release(order_id=order.id, rules=rules_of_version(order.rules_version), actor=actor)
+        with suppress(HoldNotFound):
+            holds.release(order_id=order.id, rules=rules_of_version(order.rules_version), actor=actor)
     reservations.release(order_id=order.id)
 
 

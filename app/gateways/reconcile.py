@@ -7,16 +7,22 @@ Safe to run twice and at once: one run at a time holds the lock, and all that is
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from app.checkout.flow import settle
 from app.gateways.asking import ask_payment, ask_refund
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.crashpoint import crashpoint
-from app.kernel.database import end_reading, run_atomically
+from app.kernel.database import end_reading, run_atomically, session
+from app.kernel.errors import Conflict
 from app.outbox.runs import single_flight
 from app.payments import issues, queries, rules
 from app.payments import service as payments
@@ -29,11 +35,19 @@ OVERLAP = timedelta(hours=1)
 """Walk this far back behind the last walk: clocks differ, and lists show changes late."""
 GIVE_UP_AFTER_SILENCE = 3
 """A gateway that does not answer this often in a row is not asked about the rest: they stay due."""
+BROKEN = "settling_failed"
+"""Kind of the issue about a payment whose truth is known and cannot be written."""
+LOOK_AT_IT = (
+    "Look at the error and at the order's page. It is tried with every run; this closes when it succeeds."
+)
+log = structlog.get_logger("payments")
+T = TypeVar("T")
 
 
 @dataclass
 class Report:
-    """Counts of one run. `complete`: the walk came to the end of the gateway's list."""
+    """Counts of one run. `complete`: the walk came to the end of the gateway's list. `broken`: payments and refunds
+    that could not be settled; `spoken`: the gateway answered to the end."""
 
     asked: int = 0
     changed: int = 0
@@ -43,12 +57,15 @@ class Report:
     found: int = 0
     orphans: int = 0
     complete: bool = False
+    spoken: bool = True
+    broken: set[str] = field(default_factory=set)
 
     def __str__(self) -> str:
         walk = "complete" if self.complete else "cut short"
         return (
             f"asked {self.asked}, changed {self.changed}, unclear {self.unclear}, refunds {self.refunds}; "
             f"walk {walk}: {self.walked} seen, {self.found} settled, {self.orphans} orphans"
+            + (f"; {len(self.broken)} broken" if self.broken else "")
         )
 
 
@@ -62,6 +79,9 @@ def reconcile(*, gateway: Gateway, actor: Actor) -> Report | None:
         _poll_payments(report, gateway, actor)
         _poll_refunds(report, gateway, actor)
         _walk(report, gateway, actor)
+        if report.complete and report.spoken:
+            still = report.broken
+            run_atomically(lambda: issues.close_all_but(kind=BROKEN, refs=still, by=actor.name))
         return report
 
 
@@ -70,13 +90,19 @@ def _poll_payments(report: Report, gateway: Gateway, actor: Actor) -> None:
     end_reading()
     silent = 0
     for payment_id, before in due.items():
-        truth, after = ask_payment(payment_id=payment_id, gateway=gateway, actor=actor)
         report.asked += 1
+        answer = _unless_broken(
+            report, payment_id, partial(ask_payment, payment_id=payment_id, gateway=gateway, actor=actor)
+        )
+        if answer is None:
+            continue
+        truth, after = answer
         report.changed += after != before
         unclear = isinstance(truth, Unknown)
         report.unclear += unclear
         silent = silent + 1 if unclear else 0
         if silent >= GIVE_UP_AFTER_SILENCE:
+            report.spoken = False
             return
 
 
@@ -85,11 +111,38 @@ def _poll_refunds(report: Report, gateway: Gateway, actor: Actor) -> None:
     end_reading()
     silent = 0
     for refund_id in due:
-        truth = ask_refund(refund_id=refund_id, gateway=gateway, actor=actor)
+        truth = _unless_broken(
+            report, refund_id, partial(ask_refund, refund_id=refund_id, gateway=gateway, actor=actor)
+        )
         report.refunds += 1
         silent = silent + 1 if isinstance(truth, Unknown) else 0
         if silent >= GIVE_UP_AFTER_SILENCE:
+            report.spoken = False
             return
+
+
+def _unless_broken(report: Report, about: uuid.UUID, work: Callable[[], T]) -> T | None:
+    """What `work` returns. One payment that cannot be settled must not keep all others waiting: staff hear of it.
+
+    A database that is away is nobody's payment's fault, and a lock that cannot be had is gone with the next run.
+    """
+    try:
+        return work()
+    except InvalidRequestError:
+        raise
+    except Exception as error:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise
+        session().rollback()
+        report.broken.add(str(about))
+        log.exception("payment could not be settled", about=str(about))
+        if isinstance(error, Conflict) and error.code == "BUSY":
+            return None
+        detail = {"about": str(about), "error": f"{type(error).__name__}: {error}"[:300]}
+        run_atomically(
+            lambda: issues.record_issue(kind=BROKEN, ref=str(about), detail=detail, suggestion=LOOK_AT_IT)
+        )
+        return None
 
 
 def _walk(report: Report, gateway: Gateway, actor: Actor) -> None:
@@ -129,16 +182,20 @@ def _compare(snapshots: Sequence[Snapshot], report: Report, gateway: Gateway, ac
         if _is_asking(row):
             continue
         decision = rules.decide(facts_of(row, snapshot), snapshot, clock.now())
-        if decision.state != row.state or decision.issue is not None:
+        if decision.state != row.state or decision.issue is not None or decision.ends_doubt:
             news.append((row.id, snapshot))
             if snapshot.refunded < row.refunded:
                 bounced += queries.list_returned(row.id)
     end_reading()
     for refund_id in bounced:
-        ask_refund(refund_id=refund_id, gateway=gateway, actor=actor)
+        _unless_broken(
+            report, refund_id, partial(ask_refund, refund_id=refund_id, gateway=gateway, actor=actor)
+        )
     for payment_id, snapshot in news:
-        settle(payment_id=payment_id, truth=snapshot, actor=actor)
-        report.found += 1
+        done = _unless_broken(
+            report, payment_id, partial(settle, payment_id=payment_id, truth=snapshot, actor=actor)
+        )
+        report.found += done is not None
 
 
 def _is_asking(row: Payment) -> bool:

@@ -24,13 +24,16 @@ GIVE_UP_AFTER = timedelta(minutes=30)
 NEVER_RESEND_AFTER = timedelta(hours=23)
 """Gateways forget idempotency keys after 24 hours (Stripe: "idempotent requests"): then only read."""
 
-GIVEN_BACK = "captured otherwise than asked for, and given back at the gateway"
+GIVEN_BACK = "captured, and given back at the gateway before we heard of it"
 """Why such a payment counts as cancelled."""
 MISMATCH, REFUND_DIFFERS = "payment_mismatch", "refund_differs"
 
 TAKE_OR_GIVE_BACK = (
     "Look it up at the gateway. Give all of it back there, and the order ends by itself; or accept it on the page "
     "of the payment."
+)
+GIVE_BACK = (
+    "Give all of it back at the gateway: this payment had ended here, and the issue closes by itself then."
 )
 TAKE_NOTE = (
     "Ask the gateway who made it, and take note of it on the page of the payment: then a refund of the order does "
@@ -86,11 +89,15 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The state to store, the columns that change with it, and the issue to open, if any."""
+    """The state to store, the columns that change with it, and the issue to open, if any.
+
+    `ends_doubt`: money that did not fit has gone back; an issue about it is settled.
+    """
 
     state: str
     changes: dict[str, Any] = field(default_factory=dict)
     issue: Issue | None = None
+    ends_doubt: bool = False
 
 
 def decide(facts: PaymentFacts, truth: Snapshot | Absent | Unknown, now: datetime) -> Decision:
@@ -99,9 +106,9 @@ def decide(facts: PaymentFacts, truth: Snapshot | Absent | Unknown, now: datetim
         return _unclear(facts, truth.reason, now, _mismatch_issue(facts, truth.reason))
     if isinstance(truth, Absent):
         return _absent(facts, now)
-    problem = mismatch(facts, truth)
-    if problem is not None and _is_given_back(facts, truth):
+    if _is_given_back(facts, truth):
         return _given_back(facts, truth)
+    problem = mismatch(facts, truth)
     if problem is not None:
         return _unclear(facts, problem, now, _mismatch_issue(facts, problem), doubt=True)
     return _settle(facts, truth, now)
@@ -165,17 +172,17 @@ def outside_of(captured: int, accepted: int | None, outside: int) -> int:
 
 
 def _is_given_back(facts: PaymentFacts, snapshot: Snapshot) -> bool:
-    """All of what was captured, of this payment, wrong as it was."""
+    """All of what was captured, right or wrong, of this payment, while no order had it."""
     ours = snapshot.key == facts.key and facts.gateway_ref in (None, snapshot.gateway_ref)
     return ours and facts.state != "captured" and 0 < snapshot.captured <= snapshot.refunded
 
 
 def _given_back(facts: PaymentFacts, snapshot: Snapshot) -> Decision:
-    """Nothing is left of money that we did not ask for: the payment has ended without any."""
+    """Nothing is left of it: the payment has ended without any money, and pays no order."""
     if facts.state not in OPEN:
-        return Decision(facts.state)
+        return Decision(facts.state, ends_doubt=True)
     ended = {"gateway_ref": snapshot.gateway_ref, "last_error": GIVEN_BACK}
-    return Decision("canceled", {**ended, "next_check_at": None, "next_action_url": None})
+    return Decision("canceled", {**ended, "next_check_at": None, "next_action_url": None}, ends_doubt=True)
 
 
 def _unclear(
@@ -223,7 +230,7 @@ def _mismatch_issue(facts: PaymentFacts, reason: str) -> Issue | None:
     if not reason.startswith("mismatch"):
         return None
     detail = {"payment": facts.key, "reference": facts.reference, "reason": reason, "state": facts.state}
-    return Issue(MISMATCH, detail, TAKE_OR_GIVE_BACK)
+    return Issue(MISMATCH, detail, TAKE_OR_GIVE_BACK if facts.state in OPEN else GIVE_BACK)
 
 
 def _refund_issue(facts: PaymentFacts, snapshot: Snapshot) -> Issue | None:

@@ -120,7 +120,7 @@ def apply_snapshot(payment: Payment, truth: Snapshot | Absent | Unknown) -> Appl
             detail=decision.issue.detail,
             suggestion=decision.issue.suggestion,
         )
-    elif in_doubt and payment.state not in OPEN:
+    elif decision.ends_doubt or (in_doubt and payment.state not in OPEN):
         issues.close_issue(
             kind=rules.MISMATCH,
             ref=str(payment.id),
