@@ -70,7 +70,7 @@ BACK = Probe(
         SELECT split_part(x.idem_key, ':', 2) AS order_id,
                -sum(e.amount) FILTER (WHERE x.kind = 'refund' AND e.account = 'redeemed') AS points,
                sum(e.amount) FILTER (WHERE x.kind = 'earn_cancel' AND e.account = 'issued'
-                                        OR x.kind = 'clawback' AND e.account = 'clawback') AS clawback
+                                        OR x.kind = 'clawback' AND e.account IN ('clawback','expired')) AS clawback
           FROM points_tx x JOIN points_entry e ON e.tx_id = x.id
          WHERE x.kind IN ('refund','earn_cancel','clawback') AND x.idem_key LIKE 'refund:%' GROUP BY 1
       )

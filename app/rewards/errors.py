@@ -47,6 +47,12 @@ class BelowZero(RuleBroken):
     code = "POINTS_INSUFFICIENT"
 
 
+class PointsOwed(Conflict):
+    """A member with a debt sends nobody points."""
+
+    code = "POINTS_OWED"
+
+
 class TransferNotFound(NotFound):
     """No transfer has this id, or it is somebody else's."""
 

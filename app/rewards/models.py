@@ -276,7 +276,7 @@ class PointsAdjustment(Base):
             "points",
             "reason_code",
             unique=True,
-            postgresql_where=text("state = 'awaiting_approval'"),
+            postgresql_where=text("state = 'awaiting_approval' AND reversal_of IS NULL"),
         ),
         Index("ix_points_adjustment_batch_id", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
     )

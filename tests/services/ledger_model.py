@@ -20,12 +20,26 @@ class Lot:
     left: int
     expires: datetime | None
     since: datetime | None = None
+    expired: int = 0
+    parent: Lot | None = None
 
     def lives(self, now: datetime) -> bool:
         return self.expires is None or self.expires > now
 
     def alive(self, now: datetime) -> bool:
         return self.lives(now) and (self.since is None or self.since <= now)
+
+    def continues(self, other: Lot | None) -> bool:
+        """It is `other`, or holds points of it that came back too late for it."""
+        lot: Lot | None = self
+        while lot is not None and lot is not other:
+            lot = lot.parent
+        return lot is not None
+
+    def expire(self) -> int:
+        points, self.left = self.left, 0
+        self.expired += points
+        return points
 
     def live_at_least(self, until: datetime) -> None:
         if self.expires is not None and self.expires < until:
@@ -77,7 +91,9 @@ class Member:
     ) -> Plan:
         plan: Plan = []
         lots = [lot for lot in self.lots if lot.left and fits(lot, now)]
-        for lot in sorted(lots, key=lambda lot: (lot is not own, lot.expires is None, lot.expires or now)):
+        for lot in sorted(
+            lots, key=lambda lot: (not lot.continues(own), lot.expires is None, lot.expires or now)
+        ):
             part = min(points, lot.left)
             if part:
                 lot.left -= part
@@ -94,18 +110,32 @@ class Member:
             self.lots.append(lot)
         return paid, lot
 
-    def give_back(self, plan: Plan, now: datetime) -> None:
-        for lot, part in plan:
-            lot.live_at_least(now + GRACE)
-            lot.left += part
+    def forgive(self, points: int, now: datetime, *, own: Lot | None) -> int:
+        """What of `points` from `own` was lost to expiry and is not taken again; what is due there expires first."""
+        found = 0
+        for lot in self.lots:
+            if own is not None and lot.continues(own):
+                if not lot.lives(now):
+                    lot.expire()
+                part = min(points - found, lot.expired)
+                lot.expired -= part
+                found += part
+        return found
+
+    def pay_debt(self, now: datetime) -> None:
+        """Whatever has come back pays it first."""
+        paid = min(self.owed, self.takeable(now))
+        self.take(paid, now)
+        self.owed -= paid
 
     def come_back(self, plan: Plan, now: datetime) -> None:
-        """From a hold or an order: what has too little time left goes to a lot of grace of its own."""
+        """From a hold, an order or an undone debit: what has too little time left goes to a lot of grace."""
         for lot, part in plan:
             if lot.expires is None or lot.expires >= now + GRACE:
                 lot.left += part
             else:
-                self.lots.append(Lot(part, now + GRACE))
+                self.lots.append(Lot(part, now + GRACE, parent=lot))
+        self.pay_debt(now)
 
     def adjust(self, points: int, expires: datetime | None, now: datetime) -> Booked | None:
         if points > 0:
@@ -116,17 +146,28 @@ class Member:
 
     def undo(self, booked: Booked, now: datetime) -> bool:
         if booked.points < 0:
-            self.give_back(booked.plan, now)
+            self.come_back(booked.plan, now)
             return True
-        if self.take(booked.points - booked.debt, now, own=booked.own) is None:
+        points = booked.points - booked.debt
+        if points - self.lost(now, own=booked.own) > self.takeable(now):
             return False
+        self.take(points - self.forgive(points, now, own=booked.own), now, own=booked.own)
         self.owed += booked.debt
+        self.pay_debt(now)
         return True
 
-    def take_back(self, points: int, now: datetime, *, own: Lot | None) -> None:
+    def lost(self, now: datetime, *, own: Lot | None) -> int:
+        """Points of `own` that expired, or are due."""
+        family = [lot for lot in self.lots if own is not None and lot.continues(own)]
+        return sum(lot.expired + (0 if lot.lives(now) else lot.left) for lot in family)
+
+    def take_back(self, points: int, now: datetime, *, own: Lot | None) -> int:
+        """What it has less, or owes more."""
+        points -= self.forgive(points, now, own=own)
         found = min(points, self.takeable(now))
         self.take(found, now, own=own)
         self.owed += points - found
+        return points
 
     def return_spent(self, spent: Plan, points: int, now: datetime) -> Plan:
         """Latest expiry first, into the lots they came from or with grace; what is left."""
@@ -142,11 +183,7 @@ class Member:
 
     def expire(self, now: datetime) -> int:
         """Every lot that is due is empty afterwards; how many points that were."""
-        due = [lot for lot in self.lots if lot.left and lot.expires is not None and lot.expires <= now]
-        points = sum(lot.left for lot in due)
-        for lot in due:
-            lot.left = 0
-        return points
+        return sum(lot.expire() for lot in self.lots if not lot.lives(now))
 
     def look_at_tier(self, earned: int, now: datetime) -> None:
         """`earned` in the window. Up at once; down when the days of grace since the first look are over."""

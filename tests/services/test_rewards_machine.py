@@ -153,7 +153,8 @@ class Ledger(ProgrammeRules):
         i, adjustment_id, booked = self.booked[n % len(self.booked)]
         member = self.members[i]
         need = booked.points - booked.debt if booked.points > 0 else 0
-        fails = need > member.takeable(self.now)
+        lost = min(need, member.lost(self.now, own=booked.own))
+        fails = need - lost > member.takeable(self.now)
         self.play(
             lambda: adjustments.undo(
                 adjustment_id=adjustment_id, note="Undone", rules=RULES, actor=self.maker
@@ -260,18 +261,19 @@ class Ledger(ProgrammeRules):
             ),
             fails=False,
         )  # fmt: skip
-        assert taken.points == part
         made["left"] -= part
         if made["pending"]:
             member.pending -= part
+            assert taken.points == part
         else:
-            member.take_back(part, self.now, own=made["own"])
+            assert taken.points == member.take_back(part, self.now, own=made["own"])
 
     @rule(i=who, amount=points)
     def send(self, i: int, amount: int) -> None:
         waiting = self.transfer[i]
-        fails = amount > self.members[i].spendable(self.now) or (
-            waiting is not None and waiting[3] > self.now
+        member = self.members[i]
+        fails = bool(
+            member.owed or amount > member.spendable(self.now) or (waiting and waiting[3] > self.now)
         )
         email = get_customer(self.ids[1 - i]).email
         made = self.play(
@@ -300,7 +302,7 @@ class Ledger(ProgrammeRules):
                 lambda: transfers.cancel(transfer_id=transfer_id, actor=actor_of(self.ids[i])), fails=False
             )
         else:
-            fails = until <= self.now or amount > sender.spendable(self.now)
+            fails = bool(until <= self.now or sender.owed or amount > sender.spendable(self.now))
             self.play(
                 lambda: transfers.confirm(transfer_id=transfer_id, rules=RULES, actor=actor_of(self.ids[i])),
                 fails=fails,
@@ -311,6 +313,7 @@ class Ledger(ProgrammeRules):
                 received = Lot(part, lot.expires, since := self.now + timedelta(hours=24))
                 received.live_at_least(since + GRACE)
                 recipient.lots.append(received)
+            recipient.pay_debt(self.now)
         self.transfer[i] = None
 
     @rule()
@@ -339,6 +342,7 @@ class Ledger(ProgrammeRules):
                 seen = (balance.available, balance.held, balance.pending, balance.owed)
                 assert seen == (member.available, member.held, member.pending, member.owed)
                 assert queries.get_spendable(customer_id) == member.spendable(self.now)
+                assert not (member.owed and member.takeable(self.now)), "who owes has nothing to spend"
             self.tiers_agree()
 
     @invariant()

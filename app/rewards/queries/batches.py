@@ -11,7 +11,7 @@ from sqlalchemy import case, func, or_, select
 from app.accounts.models import Customer
 from app.kernel import clock
 from app.kernel.database import session
-from app.rewards.models import PointsAdjustment, PointsChain, PointsLot
+from app.rewards.models import PointsAccount, PointsAdjustment, PointsChain, PointsLot
 
 
 def find_customers(names: Collection[str]) -> dict[str, uuid.UUID]:
@@ -46,6 +46,16 @@ def takeable_of(customers: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
     return {customer_id: int(points) for customer_id, points in rows}
 
 
+def owed_by(customers: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Customer id -> points owed; absent: none."""
+    rows = session().execute(
+        select(PointsAccount.customer_id, -PointsAccount.debt).where(
+            PointsAccount.customer_id.in_(set(customers)), PointsAccount.debt < 0
+        )
+    )
+    return {customer_id: int(points) for customer_id, points in rows}
+
+
 def emails_of(customers: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     """Customer id -> e-mail address."""
     rows = session().execute(select(Customer.id, Customer.email).where(Customer.id.in_(customers)))
@@ -53,10 +63,12 @@ def emails_of(customers: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
 
 
 def list_pending_twins(customers: Iterable[uuid.UUID]) -> set[tuple[uuid.UUID, int, str]]:
-    """(customer, points, reason) of adjustments that wait for approval."""
+    """(customer, points, reason) of adjustments that wait for approval, undos apart."""
     rows = session().execute(
         select(PointsAdjustment.customer_id, PointsAdjustment.points, PointsAdjustment.reason_code).where(
-            PointsAdjustment.customer_id.in_(set(customers)), PointsAdjustment.state == "awaiting_approval"
+            PointsAdjustment.customer_id.in_(set(customers)),
+            PointsAdjustment.state == "awaiting_approval",
+            PointsAdjustment.reversal_of.is_(None),
         )
     )
     return {(row.customer_id, row.points, row.reason_code) for row in rows}

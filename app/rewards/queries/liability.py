@@ -21,13 +21,14 @@ BY_MONTH = text(
     """
 )
 # Of the points whose fate was decided in the window: spent, or expired. A refund undoes the spending; what it gives
-# back from a lot that has expired is issued anew, so it has not expired.
+# back from a lot that has expired is issued anew, so it has not expired. What was taken back after it had expired
+# was not to be spent by anybody.
 FATES = text(
     """
     SELECT coalesce(sum(e.amount) FILTER (WHERE e.account = 'redeemed'), 0) AS spent,
-           coalesce(sum(e.amount) FILTER (WHERE e.account = 'expired' AND x.kind = 'expire'), 0) AS expired
+           coalesce(sum(e.amount) FILTER (WHERE e.account = 'expired'), 0) AS expired
       FROM points_tx x JOIN points_entry e ON e.tx_id = x.id
-     WHERE x.created_at >= :since AND x.kind IN ('capture', 'refund', 'expire')
+     WHERE x.created_at >= :since AND x.kind IN ('capture', 'refund', 'expire', 'clawback', 'adjust')
     """
 )
 

@@ -25,7 +25,13 @@ from app.rewards.models import PointsAdjustment
 from app.rewards.policies import APPROVAL_DAYS, check_note, within_limit
 from app.rewards.programme_models import AdjustmentBatch
 from app.rewards.queries.adjustments import Batch, get_batch
-from app.rewards.queries.batches import find_customers, list_batch_rows, list_pending_twins, takeable_of
+from app.rewards.queries.batches import (
+    find_customers,
+    list_batch_rows,
+    list_pending_twins,
+    owed_by,
+    takeable_of,
+)
 from app.rewards.rules import Rules
 from app.rewards.service.adjusting import Wish, lock_given_today, refuse_self, refuse_too_late, require
 from app.rewards.service.bulk import apply_all
@@ -34,7 +40,7 @@ from app.rewards.states import BATCH
 
 @dataclass(frozen=True, slots=True)
 class PreviewRow:
-    """A row of the file with the customer's unexpired points before and after it."""
+    """A row of the file with the customer's unexpired points before and after it; a debt is paid first."""
 
     row: FileRow
     customer_id: uuid.UUID | None
@@ -63,7 +69,7 @@ def dry_run(*, content: bytes, rules: Rules, actor: Actor) -> Preview:
     assert actor.id is not None
     rows = batch_file.read(content, now=clock.now(), rules=rules.adjustments)
     people = find_customers([row.customer for row in rows])
-    balances = takeable_of(people.values())
+    balances, owed = takeable_of(people.values()), owed_by(people.values())
     twins = list_pending_twins(people.values())
     seen = Counter(people.get(row.customer) for row in rows)
     shown = []
@@ -71,7 +77,8 @@ def dry_run(*, content: bytes, rules: Rules, actor: Actor) -> Preview:
         customer_id = people.get(row.customer)
         before = balances.get(customer_id, 0) if customer_id else 0
         problem = row.problem or _problem(row, customer_id, before, seen[customer_id], twins)
-        shown.append(PreviewRow(row, customer_id, before, before + row.points, problem))
+        to_debt = min(owed.get(customer_id, 0), max(0, row.points)) if customer_id else 0
+        shown.append(PreviewRow(row, customer_id, before, before + row.points - to_debt, problem))
     credit = sum(row.points for row in rows if row.points > 0)
     debit = -sum(row.points for row in rows if row.points < 0)
     given = lock_given_today(maker=actor.id)

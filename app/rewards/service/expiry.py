@@ -99,6 +99,12 @@ def expire_batch(*, after: Place, actor: Actor, limit: int = BATCH) -> ExpiryBat
     return ExpiryBatch(int(count), int(points), busy, (last.expires_at, last.id))
 
 
+def expire_lots(*, customer_id: uuid.UUID, lots: Sequence[uuid.UUID], actor: Actor) -> None:
+    """Expire those of the customer's `lots` that are due, before the job comes to them. Lock the account before."""
+    parameters = {"customers": [customer_id], "lots": list(lots), "ids": [ids.uuid7()]}
+    session().execute(EXPIRE, parameters | {"now": clock.now(), "actor": actor.name})
+
+
 def count_due() -> int:
     """Lots that are due now: what a run has in front of it."""
     statement = select(func.count()).where(PointsLot.available > 0, PointsLot.expires_at <= clock.now())

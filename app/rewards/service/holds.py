@@ -19,6 +19,7 @@ from app.rewards.errors import HoldNotFound, PointsInsufficient
 from app.rewards.rules import LotView, Rules
 from app.rewards.service.giving_back import legs_back
 from app.rewards.service.posting import Posting, post, translate
+from app.rewards.service.taking import pay_debt
 
 # Lock, choose, book and note in one round trip: a hot customer's row is locked for the shortest time.
 HOLD = text("SELECT points_hold(:customer, :order, :number, :points, :hold, :tx, :actor, :now, :until)")
@@ -49,7 +50,7 @@ RELEASE = text(
        WHERE order_id = :order_id AND state = 'active'
       RETURNING id, customer_id, order_number, tx_id
     )
-    SELECT hold.id AS hold_id, hold.customer_id, hold.order_number, l.id AS lot_id, e.amount, l.expires_at
+    SELECT hold.id AS hold_id, hold.customer_id, hold.order_number, l.id AS lot_id, e.amount, l.expires_at, a.debt
       FROM hold JOIN points_account a ON a.customer_id = hold.customer_id
       JOIN points_entry e ON e.tx_id = hold.tx_id AND e.account = 'held'
       JOIN points_lot l ON l.id = e.lot_id
@@ -108,6 +109,7 @@ def capture(*, order_id: uuid.UUID, actor: Actor) -> int:
 
 def release(*, order_id: uuid.UUID, rules: Rules, actor: Actor) -> int:
     """Held points go back to their lots, or with the rules' days of grace to live where a lot has less; how many.
+    A debt is paid from them at once.
 
     Raises HoldNotFound when the order has no active hold.
     """
@@ -122,4 +124,12 @@ def release(*, order_id: uuid.UUID, rules: Rules, actor: Actor) -> int:
     description = f"Given back from order {number}"
     key = f"release:{hold_id}"
     post(Posting(customer_id, "release", key, "order", number, description, legs, lots), actor=actor)
+    pay_debt(
+        customer_id=customer_id,
+        debt=rows[0].debt,
+        idem_key=key,
+        ref_type="order",
+        ref_id=number,
+        actor=actor,
+    )
     return sum(part.available for part in parts)

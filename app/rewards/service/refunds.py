@@ -18,10 +18,11 @@ from app.kernel.database import session
 from app.kernel.errors import Conflict
 from app.rewards.models import PointsAccount, PointsEarning
 from app.rewards.rules import LotView, Rules, choose_lots
-from app.rewards.service.accounts import list_takeable_lots, lock_account
+from app.rewards.service.accounts import lock_account
 from app.rewards.service.earning import ORDER, lock_earning
 from app.rewards.service.giving_back import legs_back
 from app.rewards.service.posting import Leg, Posting, post
+from app.rewards.service.taking import pay_debt, take
 
 # What the captured hold took from each lot, less what earlier refunds of the order put back into it.
 STILL_SPENT = text(
@@ -57,9 +58,9 @@ def return_points(
     """Give `points` (> 0) of a paid order back to the lots they were spent from, latest expiry first.
 
     They live at least the rules' days of grace from now; what came from a lot with less goes to a new lot with just
-    that. Raises Conflict `REFUND_EXCEEDS_PAID` with `left`, AlreadyPosted.
+    that. A debt is paid first. Raises Conflict `REFUND_EXCEEDS_PAID` with `left`, AlreadyPosted.
     """
-    lock_account(customer_id=customer_id)
+    debt = lock_account(customer_id=customer_id).debt
     parameters = {"order_id": order_id, "customer_id": customer_id, "number": order_number}
     spent = [LotView(*row) for row in session().execute(STILL_SPENT, parameters)]
     plan = choose_lots(points, spent)
@@ -74,18 +75,29 @@ def return_points(
     description = f"Given back from order {order_number}"
     posting = Posting(customer_id, "refund", idem_key, "order", order_number, description, legs, lots)
     post(posting, actor=actor)
+    pay_debt(
+        customer_id=customer_id,
+        debt=debt,
+        idem_key=idem_key,
+        ref_type="order",
+        ref_id=order_number,
+        actor=actor,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """Where earned points were taken from; `owed` became a debt that later earnings pay."""
+    """Where earned points were taken from; `owed` became a debt that is paid by what comes next. `expired` ones were
+    gone already."""
 
     pending: int = 0
     available: int = 0
     owed: int = 0
+    expired: int = 0
 
     @property
     def points(self) -> int:
+        """What the customer has less."""
         return self.pending + self.available + self.owed
 
 
@@ -102,8 +114,9 @@ def take_back(
     """Take back up to `points` (None: all) of what the order earned as `source_type`: pending, else available,
     else as a debt.
 
-    Available points go from the earning's own lot first, then soonest expiry first. A source that earned
-    nothing, with another order, or whose earning is gone, gives nothing. Raises AlreadyPosted.
+    What the earning's own lot lost to expiry goes first, and costs nobody anything; then what is left in it, then
+    soonest expiry first. A source that earned nothing, with another order, or whose earning is gone, gives
+    nothing. Raises AlreadyPosted.
     """
     lock_account(customer_id=customer_id)
     earning = lock_earning(source_type=source_type, source_id=source_id)
@@ -117,7 +130,7 @@ def take_back(
         taken, legs = TakenBack(pending=points), [Leg("pending", -points), Leg("issued", points)]
         kind = "earn_cancel"
     else:
-        taken, legs = _from_available(customer_id, earning.lot_id, points)
+        taken, legs = _from_available(customer_id, earning.lot_id, points, actor)
         kind = "clawback"
     description = f"Earned points of order {order_number} taken back"
     posting = Posting(customer_id, kind, idem_key, "order", order_number, description, legs)
@@ -127,18 +140,14 @@ def take_back(
 
 
 def _from_available(
-    customer_id: uuid.UUID, own_lot: uuid.UUID | None, points: int
+    customer_id: uuid.UUID, own_lot: uuid.UUID | None, points: int, actor: Actor
 ) -> tuple[TakenBack, list[Leg]]:
-    lots = list_takeable_lots(customer_id=customer_id, now=clock.now())
-    lots.sort(key=lambda lot: lot.id != own_lot)  # stable: the rest stays soonest expiry first
-    found = min(points, sum(lot.available for lot in lots))
-    legs: list[Leg] = []
-    for lot_id, part in choose_lots(found, lots) or []:
-        legs += [Leg("available", -part, lot_id), Leg("clawback", part, lot_id)]
-    owed = points - found
+    own = [own_lot] if own_lot else []
+    taking = take(customer_id=customer_id, own=own, points=points, account="clawback", actor=actor)
+    legs, owed = taking.legs, taking.missing
     if owed:
         legs += [Leg("debt", -owed), Leg("clawback", owed)]
-    return TakenBack(available=found, owed=owed), legs
+    return TakenBack(available=taking.available, owed=owed, expired=taking.expired), legs
 
 
 def _write_taken(earning: Row[*tuple[Any, ...]], points: int) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from app.accounts.queries import find_customer, find_customer_by_email
+from app.accounts.queries import Person, find_customer, find_customer_by_email
 from app.accounts.rules import clean_email
 from app.audit import service as audit
 from app.kernel import clock, ids
@@ -22,14 +22,15 @@ from app.kernel.database import constraint_of, session
 from app.kernel.errors import Conflict, FieldError, Forbidden, RuleBroken, invalid
 from app.outbox import service as outbox
 from app.outbox.service import MAIL_QUEUE, Job
-from app.rewards.errors import BelowZero, TransferNotFound, TransferPending
+from app.rewards.errors import BelowZero, PointsOwed, TransferNotFound, TransferPending
 from app.rewards.policies import TransferRules, check_transfer
 from app.rewards.programme_models import PointsTransfer
-from app.rewards.queries.balance import get_spendable
+from app.rewards.queries.balance import get_balance, get_spendable
 from app.rewards.queries.transfers import Transfer, get_sent, get_transfer
 from app.rewards.rules import Rules, choose_lots
 from app.rewards.service.accounts import list_spendable_lots, lock_account
 from app.rewards.service.posting import Leg, NewLot, Posting, post
+from app.rewards.service.taking import pay_debt
 from app.rewards.states import TRANSFER
 
 
@@ -41,18 +42,19 @@ def request(
     Asking is the same whether or not somebody has the address: it must not tell who is a member.
 
     Raises RuleBroken naming `email` when it is none or the sender's own, or with a limit's code naming `points`;
-    BelowZero; TransferPending while another one waits; Forbidden for anybody but the sender.
+    BelowZero; PointsOwed; TransferPending while another one waits; Forbidden for anybody but the sender.
     """
     _only_the_sender(sender_id, actor)
     email = clean_email(recipient_email)
     recipient = find_customer_by_email(email)
     if recipient is not None and recipient.id == sender_id:
         raise invalid("email", "RECIPIENT_IS_SENDER", "Enter the e-mail address of another member.")
-    if recipient is not None and not (recipient.is_active and recipient.role == "customer"):
+    if recipient is not None and not _may_receive(recipient):
         recipient = None
     _lock_sender(sender_id)
     expire_unconfirmed(actor=actor, sender_id=sender_id)
     _check_limits(sender_id, points, rules.transfers)
+    _refuse_debtor(-get_balance(sender_id).owed)
     available = get_spendable(sender_id)
     if points > available:
         raise _too_few(available)
@@ -84,7 +86,7 @@ def confirm(*, transfer_id: uuid.UUID, rules: Rules, actor: Actor) -> Transfer:
     """Move the points, soonest-expiring first. The caller has checked the link of the mail.
 
     Raises TransferNotFound, Forbidden, Conflict `TRANSITION_INVALID`, `TRANSFER_EXPIRED` or `RECIPIENT_CLOSED`,
-    RuleBroken with a limit's code, BelowZero.
+    RuleBroken with a limit's code, PointsOwed, BelowZero. What the recipient owes is paid from it at once.
     """
     _lock_sender(get_transfer(transfer_id).sender_id)
     transfer = lock_transfer(transfer_id=transfer_id)
@@ -94,11 +96,12 @@ def confirm(*, transfer_id: uuid.UUID, rules: Rules, actor: Actor) -> Transfer:
     if transfer.confirm_until <= now:
         raise Conflict("This link is too old. Ask for the transfer again.", code="TRANSFER_EXPIRED")
     recipient = find_customer(transfer.recipient_id) if transfer.recipient_id else None
-    if recipient is None or not recipient.is_active:
+    if recipient is None or not _may_receive(recipient):
         raise Conflict("Nobody with this address can receive points.", code="RECIPIENT_CLOSED")
     _check_limits(transfer.sender_id, transfer.points, rules.transfers)
-    for customer_id in sorted((transfer.sender_id, recipient.id)):
-        lock_account(customer_id=customer_id)
+    people = sorted((transfer.sender_id, recipient.id))
+    debts = {customer_id: lock_account(customer_id=customer_id).debt for customer_id in people}
+    _refuse_debtor(debts[transfer.sender_id])
     spendable_from = now + timedelta(hours=rules.transfers.cool_off_hours)
     _move(
         transfer,
@@ -106,6 +109,14 @@ def confirm(*, transfer_id: uuid.UUID, rules: Rules, actor: Actor) -> Transfer:
         spendable_from,
         spendable_from + timedelta(days=rules.release_grace_days),
         actor,
+    )
+    pay_debt(
+        customer_id=recipient.id,
+        debt=debts[recipient.id],
+        idem_key=f"transfer:{transfer.id}",
+        ref_type="transfer",
+        ref_id=str(transfer.id),
+        actor=actor,
     )
     _resolve(transfer.id, "done", spendable_from=spendable_from)
     _mail("mail.transfer_received", transfer.id, recipient.id, actor)
@@ -153,6 +164,16 @@ def lock_transfer(*, transfer_id: uuid.UUID) -> Transfer:
 def _only_the_sender(sender_id: uuid.UUID, actor: Actor) -> None:
     if actor.kind != "customer" or actor.id != sender_id:
         raise Forbidden("Only the sender can do this.")
+
+
+def _may_receive(recipient: Person) -> bool:
+    """Asked again when the link is opened: who has become staff since may not."""
+    return recipient.is_active and recipient.role == "customer"
+
+
+def _refuse_debtor(debt: int) -> None:
+    if debt:
+        raise PointsOwed(f"You owe {-debt:,} points. Points can be sent when they are paid.")
 
 
 def _lock_sender(sender_id: uuid.UUID) -> None:
