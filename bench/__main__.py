@@ -1,15 +1,16 @@
-"""`python -m bench [ledger|statement|expiry|servers] [options]`: one measurement, or each in turn with its defaults."""
+"""`python -m bench [ledger|statement|expiry|callbacks|servers] [options]`: one, or each in turn with its defaults."""
 
 from __future__ import annotations
 
 import sys
 
-from bench import expiry, ledger, servers, statement
+from bench import callbacks, expiry, ledger, servers, statement
 
 MEASUREMENTS = {
     "ledger": ledger.main,
     "statement": statement.main,
     "expiry": expiry.main,
+    "callbacks": callbacks.main,
     "servers": servers.main,
 }
 
