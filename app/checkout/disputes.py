@@ -8,6 +8,7 @@ that were spent on the order are not returned: the shopper has the goods, or sta
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from app.checkout import put_off
@@ -29,6 +30,7 @@ WON = "The dispute of the card payment was decided: the payment stands."
 LOST = (
     "The dispute was decided: the money went back to your card, and what the order had earned was taken back."
 )
+CORRECTED = "The bank has changed the amount. Compare it with what has been given back."
 ANSWER = "Answer the dispute at the gateway before its deadline; do not ship what has not left."
 
 
@@ -44,9 +46,9 @@ def _apply(gateway: str, truth: DisputeSnapshot, actor: Actor) -> bool:
     order = lock_order(number=payment.reference)
     payment = lock_payment(payment.id)
     applied = disputes.apply_dispute(payment, truth)
-    if not applied.changed:
-        return False
     about = {"payment": str(payment.id), "order_number": order.number}
+    if not applied.changed:
+        return applied.corrected and _corrected(order, truth, about, actor)
     if applied.opened:
         _opened(order, truth, about, actor)
     if applied.after == "won":
@@ -63,11 +65,9 @@ def _opened(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], a
 
 
 def _won(order: LockedOrder, truth: DisputeSnapshot, actor: Actor) -> None:
-    ours = [payment.id for payment in queries.list_payments_of(order.number)]
-    if disputes.count_open(ours) == 0:
+    if disputes.count_open(_payments_of(order)) == 0:
         earning.let_go(order_number=order.number)
-        for payment_id in ours:
-            put_off.send(order, payment_id, actor=actor)
+    _settle_what_waits(order, actor)
     story.tell(order_id=order.id, event="dispute_won", text=WON, actor=actor)
     issues.close_issue(
         kind=disputes.KIND,
@@ -90,14 +90,31 @@ def _lost(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], act
             idem_key=f"dispute:{truth.gateway_ref}:{source_type}",
             actor=actor,
         ).points
-    for payment in queries.list_payments_of(order.number):
-        put_off.settle_by_bank(order, payment.id, actor=actor)
+    _settle_what_waits(order, actor)
     data = {"taken_back": taken, "amount": truth.amount, "currency": truth.currency}
     story.tell(order_id=order.id, event="dispute_lost", text=LOST, actor=actor, data=data)
     _record(truth, about | {"taken_back": taken}, "The money is gone. Cancel the order if it has not left.")
     amount = Money(truth.amount, truth.currency).display
     text = f"The bank took {amount} back; {taken:,} points that the order had earned were taken back."
     add(alert("dispute_lost", order, text, about=truth.gateway_ref), request_id=actor.request_id)
+
+
+def _corrected(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor) -> bool:
+    """The bank says another amount than before; what it took is what counts from now on."""
+    if truth.status == "lost":
+        _settle_what_waits(order, actor)
+    if truth.status != "won":
+        _record(truth, about, CORRECTED)
+    return True
+
+
+def _settle_what_waits(order: LockedOrder, actor: Actor) -> None:
+    for payment_id in _payments_of(order):
+        put_off.settle(order, payment_id, actor=actor)
+
+
+def _payments_of(order: LockedOrder) -> list[uuid.UUID]:
+    return [payment.id for payment in queries.list_payments_of(order.number)]
 
 
 def _record(truth: DisputeSnapshot, about: dict[str, Any], suggestion: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 
 from app.audit import service as audit
-from app.checkout import without_order
+from app.checkout import put_off, without_order
+from app.checkout.covering import count_owed
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import run_atomically, session
@@ -13,7 +14,7 @@ from app.kernel.errors import Conflict
 from app.orders.service import moving, refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
 from app.orders.states import REFUNDABLE
-from app.payments import issues
+from app.payments import disputes, issues
 from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
 from app.payments.gateway import DISPUTED, Absent, RefundRefused, RefundSnapshot, Unknown
@@ -53,7 +54,7 @@ def _apply(
             story.tell(order_id=order.id, event="refund_bounced", text=BOUNCED, actor=actor)
         refund.state, refund.done_at = "stuck", None
         session().flush()
-        if applied.reason == DISPUTED:
+        if applied.reason == DISPUTED and not _is_decided(applied.payment_id):
             card_refunds.tell_put_off(
                 refund_id=refund_id, reference=order.number, amount=applied.amount, currency=order.currency
             )
@@ -62,7 +63,8 @@ def _apply(
 
 
 def send_again(*, number: str, refund_id: uuid.UUID, actor: Actor) -> None:
-    """Staff send the card part of a stuck refund once more. Called inside one transaction.
+    """Staff send the card part of a stuck refund once more, but for what a bank, or staff at the gateway, have given
+    back. Called inside one transaction.
 
     Raises OrderNotFound, PaymentDisputed, Conflict `REFUND_NOT_STUCK`, `REFUND_EXCEEDS_PAID`.
     """
@@ -73,10 +75,11 @@ def send_again(*, number: str, refund_id: uuid.UUID, actor: Actor) -> None:
             f"This refund is {refund.state}; there is nothing to send again.", code="REFUND_NOT_STUCK"
         )
     was = refund.card_refund_id
-    now_sent = card_refunds.retry_refund(refund_id=was, request_id=actor.request_id)
+    owed = count_owed(refund)
+    now_sent = card_refunds.retry_refund(refund_id=was, amount=owed or None, request_id=actor.request_id)
     refund.card_refund_id, refund.state = now_sent, "running"
     session().flush()
-    _close(was, actor, state="resolved", resolution="It was sent again.")
+    put_off.close_waiting(was, actor, state="resolved", resolution="It was sent again.")
     story.tell(order_id=order.id, event="refund_again", text=AGAIN, actor=actor)
     audit.record(
         actor=actor,
@@ -91,6 +94,11 @@ def send_again(*, number: str, refund_id: uuid.UUID, actor: Actor) -> None:
 def _close(card_refund_id: uuid.UUID, actor: Actor, *, state: str, resolution: str) -> None:
     ref = str(card_refund_id)
     issues.close_issue(kind=card_refunds.STUCK, ref=ref, state=state, by=actor.name, resolution=resolution)
+
+
+def _is_decided(payment_id: uuid.UUID) -> bool:
+    """Nothing is left for a bank to say: what the gateway refuses now does not go out by itself."""
+    return disputes.count_lost(payment_id) > 0 and disputes.count_open([payment_id]) == 0
 
 
 def _is_given_back(order: LockedOrder) -> bool:

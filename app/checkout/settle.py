@@ -173,7 +173,7 @@ def _give_money_back(order: LockedOrder, applied: Applied, actor: Actor, *, text
     else:
         story.tell(order_id=order.id, event="late_payment", text=text, actor=actor)
     refund_id = ids.uuid7()
-    is_queued = put_off.queue(
+    sent = put_off.queue(
         refund_id=refund_id,
         payment_id=applied.payment_id,
         amount=applied.amount,
@@ -189,14 +189,17 @@ def _give_money_back(order: LockedOrder, applied: Applied, actor: Actor, *, text
         points_value=0,
         card=applied.amount,
         lines=[],
-        card_refund_id=refund_id,
+        card_refund_id=None if sent == 0 else refund_id,
         actor=actor,
     )
-    without_order.tell(applied, reason=reason, is_queued=is_queued)
-    if is_queued:
+    without_order.tell(applied, reason=reason, sent=sent)
+    if sent:
         add(mail("order_refunded", order, refund_id=given_back), request_id=actor.request_id)
-    else:
+    elif sent is None:
         put_off.keep_waiting(refund_id=refund_id)
+    else:
+        refund = refunding.lock_refund(order.id, given_back)
+        status = put_off.end_by_bank(order, refund, payment_id=applied.payment_id, actor=actor)
     return status
 
 

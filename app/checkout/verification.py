@@ -113,8 +113,9 @@ CARD = Probe(
       UNION ALL
       SELECT 'captured_for_nothing', o.number FROM orders o JOIN payment p ON p.reference = o.number
        WHERE p.state = 'captured' AND o.status IN ('payment_failed','cancelled')
-         AND p.refunded + greatest(0, p.refunded_outside - coalesce(p.accepted, p.captured) + p.captured) < p.captured
-         AND NOT EXISTS (SELECT 1 FROM dispute d WHERE d.payment_id = p.id AND d.state = 'lost')
+         AND p.refunded + greatest(0, p.refunded_outside - coalesce(p.accepted, p.captured) + p.captured)
+             + (SELECT coalesce(sum(CASE WHEN d.currency = p.currency THEN d.amount ELSE p.captured END), 0)
+                  FROM dispute d WHERE d.payment_id = p.id AND d.state = 'lost') < p.captured
       UNION ALL
       SELECT 'one_live_payment', reference FROM payment
        WHERE state IN ('submitting','unknown','requires_action','authorized','captured') AND NOT late

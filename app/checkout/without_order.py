@@ -15,14 +15,15 @@ from app.payments import queries as payment_queries
 from app.payments.service import Applied
 
 KIND = "payment_without_order"
+QUEUED = "A refund is queued; this closes when it has arrived."
 FATES = {
-    True: "A refund is queued; this closes when it has arrived.",
-    False: "The payment is disputed, so the refund waits until the bank has decided.",
+    None: "The payment is disputed, so the refund waits until the bank has decided.",
+    0: "All of it has gone back already, by the bank or by hand.",
 }
 
 
-def tell(applied: Applied, *, reason: str, is_queued: bool) -> None:
-    """One issue, and one mail to staff, a payment. `is_queued`: its refund is; else it waits."""
+def tell(applied: Applied, *, reason: str, sent: int | None) -> None:
+    """One issue, and one mail to staff, a payment. `sent`: what of it was queued to go back; None: that waits."""
     failures.note_without_order(payment_queries.get_payment(applied.payment_id), applied, reason)
     issues.record_issue(
         kind=KIND,
@@ -35,7 +36,7 @@ def tell(applied: Applied, *, reason: str, is_queued: bool) -> None:
             "currency": applied.currency,
             "reason": reason,
         },
-        suggestion=f"The card was charged, and there is no order to pay for. {FATES[is_queued]}",
+        suggestion=f"The card was charged, and there is no order to pay for. {FATES.get(sent, QUEUED)}",
     )
 
 

@@ -22,10 +22,14 @@ KIND = "dispute"
 
 @dataclass(frozen=True, slots=True)
 class AppliedDispute:
-    """What an answer did to a dispute. `before` is None when this was the first word of it."""
+    """What an answer did to a dispute. `before` is None when this was the first word of it.
+
+    `corrected`: it is about another amount than it was before.
+    """
 
     before: str | None
     after: str
+    corrected: bool = False
 
     @property
     def opened(self) -> bool:
@@ -39,7 +43,8 @@ class AppliedDispute:
 def apply_dispute(payment: Payment, truth: DisputeSnapshot) -> AppliedDispute:
     """Write what `truth` means for a dispute of a locked payment; repeats and stale answers change nothing.
 
-    Only the deadline of an open one may move without being news.
+    Banks take less, or more, than was disputed at first: what counts is the amount that the latest word names. Only
+    the deadline of an open one may move without being news.
     """
     now = clock.now()
     statement = select(Dispute).where(
@@ -69,7 +74,11 @@ def apply_dispute(payment: Payment, truth: DisputeSnapshot) -> AppliedDispute:
         write_changes(row, before, {"due_at": truth.due_at}, now)
     if DISPUTE.allows(before, truth.status):
         write_changes(row, truth.status, {"resolved_at": now}, now)
-    return AppliedDispute(before, row.state)
+    told = (truth.amount, truth.currency)
+    corrected = row.state == truth.status and (row.amount, row.currency) != told
+    if corrected:
+        write_changes(row, row.state, {"amount": truth.amount, "currency": truth.currency}, now)
+    return AppliedDispute(before, row.state, corrected)
 
 
 def count_open(payment_ids: Sequence[uuid.UUID]) -> int:

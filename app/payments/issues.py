@@ -70,6 +70,14 @@ def find_issue(kind: str, ref: str) -> ReconciliationIssue | None:
     return session().get(ReconciliationIssue, (kind, ref), populate_existing=True)
 
 
+def list_open_refs(kind: str) -> frozenset[str]:
+    """What the open issues of a kind are about."""
+    statement = select(ReconciliationIssue.ref).where(
+        ReconciliationIssue.kind == kind, ReconciliationIssue.state == "open"
+    )
+    return frozenset(session().scalars(statement))
+
+
 def count_open_by_kind() -> dict[str, int]:
     """How many wait for staff."""
     statement = select(ReconciliationIssue.kind, func.count()).where(ReconciliationIssue.state == "open")

@@ -23,6 +23,10 @@ STUCK = "refund_stuck"
 """Kind of the issue about a refund that the gateway refused, or that the bank sent back."""
 
 
+COVERED = "it was given back another way"
+"""Why a refund that had waited for the bank is not sent."""
+
+
 class PaymentDisputed(Conflict):
     """Money that a bank has not decided about, or has given back itself, would leave the shop twice."""
 
@@ -85,7 +89,7 @@ def tell_put_off(*, refund_id: uuid.UUID, reference: str, amount: int, currency:
         kind=WAITING,
         ref=str(refund_id),
         detail={"order_number": reference, "amount": amount, "currency": currency},
-        suggestion="It goes out by itself if the dispute is won. If it is lost, the bank gives the money back.",
+        suggestion="When the dispute is decided, what the bank has not given back goes out by itself.",
     )
 
 
@@ -106,14 +110,6 @@ def tell_stuck(applied: AppliedRefund, *, currency: str) -> None:
     )
 
 
-def list_put_off(payment_id: uuid.UUID) -> list[uuid.UUID]:
-    """Refunds of a payment that wait until the bank has decided, oldest first."""
-    statement = select(CardRefund.id).where(
-        CardRefund.payment_id == payment_id, CardRefund.state == "failed", CardRefund.last_error == DISPUTED
-    )
-    return list(session().scalars(statement.order_by(CardRefund.created_at, CardRefund.id)))
-
-
 def to_send(*, payment_id: uuid.UUID, amount: int) -> int:
     """How much of a refund must still leave the shop: what a bank took back after a dispute, or somebody gave back at
     the gateway, has left it already, and what staff accepted as missing never came.
@@ -122,9 +118,21 @@ def to_send(*, payment_id: uuid.UUID, amount: int) -> int:
     """
     payment = lock_payment(payment_id)
     check_undisputed(payment_id)
-    gone = disputes.count_lost(payment_id) + _outside(payment)
+    gone = gone_otherwise(payment)
     is_whole = not gone and payment.captured == payment.amount
     return amount if is_whole else min(amount, max(0, payment.captured - payment.refunded - gone))
+
+
+def gone_otherwise(payment: Payment) -> int:
+    """Minor units that have left a payment by other ways than the shop's card refunds."""
+    return disputes.count_lost(payment.id) + _outside(payment)
+
+
+def mark_covered(refund_id: uuid.UUID) -> None:
+    """A refund that waited will not be sent: its money went back by another way, or what is left of it goes alone."""
+    refund, _ = lock_refund(refund_id)
+    if refund.last_error == DISPUTED:
+        write_changes(refund, refund.state, {"last_error": COVERED}, clock.now())
 
 
 def check_undisputed(payment_id: uuid.UUID) -> None:
@@ -169,21 +177,24 @@ def _store(refund_id: uuid.UUID, payment_id: uuid.UUID, amount: int, reason: str
     return refund
 
 
-def retry_refund(*, refund_id: uuid.UUID, request_id: str = "-") -> uuid.UUID:
-    """Queue a failed refund again; the id of the one that is on its way now.
+def retry_refund(*, refund_id: uuid.UUID, amount: int | None = None, request_id: str = "-") -> uuid.UUID:
+    """Queue a failed refund again; the id of the one that is on its way now. `amount`: what must still be sent of it,
+    where the rest went back another way.
 
-    One that may still turn up at the gateway keeps its key, so that twice is once. For one that was refused
-    there is a new one: a gateway gives its first answer to a key again.
+    One that may still turn up at the gateway keeps its key, so that twice is once. For one that was refused, and for
+    a part, there is a new one: a gateway gives its first answer to a key again.
     Raises PaymentDisputed, Conflict `TRANSITION_INVALID`, `REFUND_EXCEEDS_PAID`, NotFound.
     """
     refund, payment = lock_refund(refund_id)
     CARD_REFUND.check(refund.state, "queued")
-    _check_left(payment, refund.amount)
+    sent = refund.amount if amount is None else min(amount, refund.amount)
+    _check_left(payment, sent)
     now = clock.now()
-    write_changes(payment, payment.state, {"refunded": payment.refunded + refund.amount}, now)
-    if refund.last_error not in (DISPUTED, NEVER_ARRIVED):
+    write_changes(payment, payment.state, {"refunded": payment.refunded + sent}, now)
+    if sent < refund.amount or refund.last_error not in (DISPUTED, NEVER_ARRIVED):
+        mark_covered(refund_id)
         new_id = ids.uuid7()
-        _store(new_id, payment.id, refund.amount, refund.reason)
+        _store(new_id, payment.id, sent, refund.reason)
         _send(new_id, 0, request_id)
         return new_id
     write_changes(refund, "queued", {"next_check_at": now + rules.FIRST_CHECK}, now)

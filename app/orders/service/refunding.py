@@ -132,6 +132,13 @@ def count_units_left(order_id: uuid.UUID) -> int:
     return session().scalar(select(left).where(OrderLine.order_id == order_id)) or 0
 
 
+def list_refunds(order_id: uuid.UUID) -> Sequence[OrderRefund]:
+    """All of an order as they are now, oldest first; lock the order first to act on it."""
+    statement = select(OrderRefund).where(OrderRefund.order_id == order_id)
+    ordered = statement.order_by(OrderRefund.created_at, OrderRefund.id)
+    return session().scalars(ordered.execution_options(populate_existing=True)).all()
+
+
 def is_all_done(order_id: uuid.UUID) -> bool:
     """No refund of the order is still on its way, or stuck."""
     waiting = select(OrderRefund.id).where(OrderRefund.order_id == order_id, OrderRefund.state != "done")

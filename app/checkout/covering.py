@@ -1,0 +1,51 @@
+"""What banks gave back after lost disputes, and staff at the gateway, covers the shop's refunds of that payment.
+
+A refund that did not arrive is owed less what they gave, and only once: what covers one refund covers no other. Called
+inside one transaction, with the order locked.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from app.orders.models import OrderRefund
+from app.orders.service import refunding
+from app.payments import queries
+from app.payments.models import CardRefund
+from app.payments.refunds import gone_otherwise
+from app.payments.service import lock_payment
+
+
+def count_owed(refund: OrderRefund) -> int:
+    """Minor units of a stuck refund that must still leave the shop.
+
+    Raises NotFound.
+    """
+    assert refund.card_refund_id is not None, "only a card refund gets stuck"
+    sent = queries.get_refund(refund.card_refund_id)
+    payment = lock_payment(sent.payment_id)
+    gone = gone_otherwise(payment)
+    free = max(0, gone - _count_covered(refund.order_id, payment.id))
+    left = payment.captured - payment.refunded - gone
+    return max(0, min(sent.amount - free, left))
+
+
+def _count_covered(order_id: uuid.UUID, payment_id: uuid.UUID) -> int:
+    """How much of the payment's refunds was, or is, not sent by the shop."""
+    sent = {one.id: one for one in queries.list_refunds_of(payment_id)}
+    is_unwanted = payment_id in refunding.list_unwanted_payments(order_id)
+    covered = 0
+    for refund in refunding.list_refunds(order_id):
+        if refund.card_refund_id in sent:
+            covered += refund.card - _count_sent(refund, sent[refund.card_refund_id])
+        elif refund.card_refund_id is None and (
+            refund.idem_key == refunding.unwanted_key(payment_id)
+            or (not is_unwanted and not refund.idem_key.startswith(refunding.UNWANTED))
+        ):
+            covered += refund.card
+    return covered
+
+
+def _count_sent(refund: OrderRefund, sent: CardRefund) -> int:
+    """One that is done although its card refund failed came another way."""
+    return 0 if (refund.state, sent.state) == ("done", "failed") else sent.amount
