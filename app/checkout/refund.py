@@ -14,16 +14,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.audit import service as audit
-from app.checkout.rules import Quote
+from app.checkout.clawback import earned_by, would_earn
+from app.checkout.rules import Earned, Quote, with_clawback
 from app.kernel import ids
 from app.kernel.actor import Actor
 from app.kernel.errors import Conflict, invalid
 from app.kernel.money import Money
 from app.orders.models import OrderRefund
-from app.orders.queries import get_order_view
 from app.orders.rules import LinePaid, LineRefund, RefundPlan, Strategy, Tenders, plan_refund
 from app.orders.service import moving, refunding, story
-from app.orders.service.moving import LockedOrder, lock_order
+from app.orders.service.moving import LockedOrder, lock_order, look_at_order
 from app.orders.states import REFUNDABLE
 from app.outbox.service import MAIL_QUEUE, Job, add
 from app.payments import queries as payment_queries
@@ -31,6 +31,7 @@ from app.payments import refunds as card_refunds
 from app.payments.models import Payment
 from app.rewards.queries import rules_of_version
 from app.rewards.service import refunds as points_refunds
+from app.rewards.service.accounts import lock_account
 
 MIN_REASON, MAX_REASON = 3, 500
 
@@ -51,21 +52,21 @@ class Refunded:
     lines: Sequence[Mapping[str, Any]]
 
 
-def promise(quote: Quote, sku: str, quantity: int = 1) -> LineRefund:
-    """What returning `quantity` of a line would give back, said before buying. Raises RuleBroken."""
+def promise(quote: Quote, sku: str, quantity: int = 1, *, earned: Earned | None = None) -> RefundPlan:
+    """What returning `quantity` of a line would give back and take back, said before buying; `earned`: as
+    `would_earn` says, looked up without. Raises RuleBroken."""
     plan = plan_refund(_lines_of_quote(quote), {sku: quantity}, "proportional")
-    give, clawback = plan.give, plan.clawback
-    return LineRefund(sku, quantity, give, clawback)
+    return with_clawback(plan, earned or would_earn(quote, rules_of_version(quote.rules_version)))
 
 
 def preview(*, number: str, lines: Sequence[tuple[str, int]] | None, strategy: Strategy) -> RefundPlan:
     """What `refund` would do now; writes nothing. Raises what `refund` raises."""
-    order = get_order_view(number)
+    order = look_at_order(number=number)
     _check_refundable(order.status)
     plan = plan_refund(refunding.list_lines_paid(order.id), _wanted(lines), strategy)
     if plan.give.card:
         card_refunds.check_undisputed(_paying(order.id, number).id)
-    return plan
+    return with_clawback(plan, earned_by(order))
 
 
 def refund(
@@ -123,7 +124,9 @@ def give_back(
     """
     give = plan.give
     card_refund_id = _queue_card(order, give.card, reason, actor) if give.card else None
-    clawback = _move_points(order, plan, idem_key, actor)
+    lock_account(customer_id=order.customer_id)
+    plan = with_clawback(plan, earned_by(order))
+    _move_points(order, plan, idem_key, actor)
     refund_id = refunding.record(
         order_id=order.id,
         idem_key=idem_key,
@@ -132,7 +135,7 @@ def give_back(
         points=give.points,
         points_value=give.points_value,
         card=give.card,
-        clawback=clawback,
+        clawback=plan.clawback,
         lines=[_line_row(line) for line in plan.lines],
         card_refund_id=card_refund_id,
         actor=actor,
@@ -144,7 +147,7 @@ def give_back(
             action="order.refund",
             target_type="order",
             target_id=order.number,
-            after={"refund": str(refund_id), "clawback": clawback, **asdict(give)},
+            after={"refund": str(refund_id), "clawback": plan.clawback, **asdict(give)},
             reason=reason,
         )
     stored = refunding.find_by_key(order.id, idem_key)
@@ -179,8 +182,8 @@ def _paying(order_id: uuid.UUID, number: str) -> Payment:
     raise Conflict("No card payment of this order can be refunded.", code="PAYMENT_NOT_CAPTURED")
 
 
-def _move_points(order: LockedOrder, plan: RefundPlan, idem_key: str, actor: Actor) -> int:
-    """Return first, then take back, so that returned points can pay for what is taken; points taken back."""
+def _move_points(order: LockedOrder, plan: RefundPlan, idem_key: str, actor: Actor) -> None:
+    """Return first, then take back, so that returned points can pay for what is taken."""
     who: dict[str, Any] = {
         "customer_id": order.customer_id,
         "order_id": order.id,
@@ -191,21 +194,19 @@ def _move_points(order: LockedOrder, plan: RefundPlan, idem_key: str, actor: Act
         rules = rules_of_version(order.rules_version)
         points_refunds.return_points(**who, points=plan.give.points, idem_key=key, rules=rules, actor=actor)
     del who["order_id"]
-    taken = 0
-    if plan.clawback:
-        taken += points_refunds.take_back(
-            **who, source_id=str(order.id), points=plan.clawback, idem_key=f"{key}:earned", actor=actor
-        ).points
-    if plan.completes:
-        taken += points_refunds.take_back(
+    if plan.earned:
+        points_refunds.take_back(
+            **who, source_id=str(order.id), points=plan.earned, idem_key=f"{key}:earned", actor=actor
+        )
+    if plan.bonus:
+        points_refunds.take_back(
             **who,
             source_type="first_order",
             source_id=str(order.customer_id),
-            points=None,
+            points=plan.bonus,
             idem_key=f"{key}:bonus",
             actor=actor,
-        ).points
-    return taken
+        )
 
 
 def _check_refundable(status: str) -> None:

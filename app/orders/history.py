@@ -127,6 +127,14 @@ def is_first(order_id: uuid.UUID) -> bool:
     return bool(session().scalar(select(~others).where(Order.id == order_id)))
 
 
+def has_ordered(customer_id: uuid.UUID) -> bool:
+    """The customer has paid an order that still stands: the next one is not the first."""
+    standing = exists().where(
+        Order.customer_id == customer_id, Order.paid_at.is_not(None), Order.status.not_in(ENDED)
+    )
+    return bool(session().scalar(select(standing)))
+
+
 def _read(
     condition: ColumnElement[bool], *, limit: int
 ) -> list[tuple[tuple[datetime, uuid.UUID], PricedOrder]]:

@@ -69,7 +69,8 @@ class LinePaid:
 
 @dataclass(frozen=True, slots=True)
 class LineRefund:
-    """What goes back for a line now. `quantity` 0: only its share of delivery."""
+    """What goes back for a line now. `quantity` 0: only its share of delivery. `clawback`: what of its points is
+    earned no longer."""
 
     sku: str
     quantity: int
@@ -79,20 +80,29 @@ class LineRefund:
 
 @dataclass(frozen=True, slots=True)
 class RefundPlan:
-    """A refund, computed. `completes`: nothing of the order is left after it."""
+    """A refund, computed. `completes`: nothing of the order is left after it; `kept`: what the goods that are left
+    cost, minor units. `bonus` points go with it; `expired` ones were gone before, and are nobody's loss now."""
 
     strategy: Strategy
     lines: Sequence[LineRefund] = field(default_factory=list)
     completes: bool = False
+    kept: int = 0
+    bonus: int = 0
+    expired: int = 0
 
     @property
     def give(self) -> Tenders:
         return total(line.give for line in self.lines)
 
     @property
-    def clawback(self) -> int:
+    def earned(self) -> int:
         """Points that these lines had earned."""
         return sum(line.clawback for line in self.lines)
+
+    @property
+    def clawback(self) -> int:
+        """Points that the customer loses."""
+        return self.earned + self.bonus - self.expired
 
 
 def total(parts: Iterable[Tenders]) -> Tenders:
@@ -124,7 +134,8 @@ def plan_refund(
         for line, quantity, give in zip(lines, units, gives, strict=True)
         if quantity or give != NOTHING
     ]
-    return RefundPlan(strategy, refunds, completes)
+    kept = sum(line.unit_price * (line.left - quantity) for line, quantity in zip(lines, units, strict=True))
+    return RefundPlan(strategy, refunds, completes, kept)
 
 
 def _units(lines: Sequence[LinePaid], wanted: Mapping[str, int] | None) -> list[int]:

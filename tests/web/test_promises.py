@@ -25,7 +25,7 @@ def test_the_pay_page_promises_what_a_refund_then_gives(buyer: Make) -> None:
         fill_cart(shopper.id, {shopper.variant_id: 2})
     shopper.to_pay()
     page = shopper.press("Update total", miles="1,000")
-    assert "Return one and get 435 miles + HK$56.50 back" in page.text
+    assert "Return one and get 435 miles + HK$56.50 back; 65 miles less to earn" in page.text
     shopper.press("Pay ", card="pm_card_visa")
     with shopper.app.app_context(), transaction():
         plan = refund.preview(number=shopper.number, lines=None, strategy="proportional")

@@ -95,8 +95,9 @@ class RefundedLine(Struct):
 
 
 class RefundOut(Struct):
-    """What goes back, and `clawback`, the earned points that are taken back. `id` and `state` (`done`, `running`
-    while the card part is on its way, `stuck`) are null in a preview."""
+    """What goes back, and `clawback`, the earned points that the customer loses, the bonus of a first order included.
+    A line's own `clawback` is what it has earned no longer, expired points included. `id` and `state` (`done`,
+    `running` while the card part is on its way, `stuck`) are null in a preview."""
 
     order_number: str
     strategy: Strategy

@@ -108,7 +108,7 @@ def _page(
     version = rules_of_version(quote.rules_version)
     return render_template(
         "pages/checkout/pay.html",
-        quote=QuoteView.of(quote),
+        quote=QuoteView.of(quote, version),
         account=points_of(current_user.person.id),
         rules=version,
         value_per_1000=Money(rules.value_of(1000, version), quote.currency),

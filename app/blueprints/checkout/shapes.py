@@ -8,16 +8,20 @@ from typing import Any
 
 from flask import current_app
 
+from app.checkout.clawback import would_earn
 from app.checkout.refund import promise
-from app.checkout.rules import Quote
+from app.checkout.rules import Earned, Quote
 from app.kernel.money import Money
-from app.rewards.rules import Limits
+from app.rewards.rules import Limits, Rules
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
+    """`less`: points that would be earned no longer."""
+
     points: int
     card: Money
+    less: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +52,17 @@ class QuoteView:
     address: dict[str, Any]
 
     @classmethod
-    def of(cls, quote: Quote) -> QuoteView:
+    def of(cls, quote: Quote, rules: Rules) -> QuoteView:
+        """`rules` of the quote's version."""
+        earned = would_earn(quote, rules)
+
         def money(amount: int) -> Money:
             return Money(amount, quote.currency)
 
         return cls(
             id=quote.id,
             lines=[
-                LineView(line.name, line.quantity, money(line.total), _promise(quote, line.sku))
+                LineView(line.name, line.quantity, money(line.total), _promise(quote, line.sku, earned))
                 for line in quote.lines
             ],
             items_total=money(quote.items_total),
@@ -71,9 +78,9 @@ class QuoteView:
         )
 
 
-def _promise(quote: Quote, sku: str) -> Promise:
-    give = promise(quote, sku).give
-    return Promise(give.points, Money(give.card, quote.currency))
+def _promise(quote: Quote, sku: str, earned: Earned) -> Promise:
+    plan = promise(quote, sku, earned=earned)
+    return Promise(plan.give.points, Money(plan.give.card, quote.currency), plan.clawback)
 
 
 @dataclass(frozen=True, slots=True)

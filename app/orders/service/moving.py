@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 
 from app.audit import service as audit
 from app.kernel import clock
@@ -57,6 +57,15 @@ def lock_order(*, number: str, customer_id: uuid.UUID | None = None) -> LockedOr
     statement = select(*_COLUMNS).where(Order.number == number).with_for_update()
     if customer_id is not None:
         statement = statement.where(Order.customer_id == customer_id)
+    return _order(statement)
+
+
+def look_at_order(*, number: str) -> LockedOrder:
+    """The same without the lock: to say what would be done, not to do it. Raises OrderNotFound."""
+    return _order(select(*_COLUMNS).where(Order.number == number))
+
+
+def _order(statement: Select[*tuple[Any, ...]]) -> LockedOrder:
     row = session().execute(statement).first()
     if row is None:
         raise OrderNotFound("There is no such order.")

@@ -9,8 +9,10 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from app.kernel import clock
 from app.kernel.database import session
 from app.rewards.models import PointsEarning
+from app.rewards.queries.lots import list_family
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,24 @@ def list_pending(customer_id: uuid.UUID, *, limit: int = 100) -> Sequence[Pendin
         .limit(limit)
     )
     return [PendingEarning(*row) for row in session().execute(statement)]
+
+
+def list_left(customer_id: uuid.UUID, order_number: str) -> dict[str, tuple[int, int]]:
+    """Of each earning of the order, by its source type: (points less what was taken back, how many of these are lost
+    to expiry)."""
+    earning = PointsEarning
+    statement = select(
+        earning.source_type, earning.points - earning.taken_back, earning.state, earning.lot_id
+    ).where(
+        earning.customer_id == customer_id,
+        earning.order_number == order_number,
+        earning.state != "cancelled",
+    )
+    now, left = clock.now(), {}
+    for source_type, points, state, lot_id in session().execute(statement).all():
+        lots = list_family(customer_id=customer_id, lots=[lot_id]) if state == "confirmed" and lot_id else []
+        left[source_type] = (points, min(points, sum(lot.lost(now) for lot in lots)))
+    return left
 
 
 def find_confirmation(order_id: uuid.UUID) -> datetime | None:
