@@ -16,7 +16,7 @@ from sandbox.gateway.errors import ApiError, invalid, not_found
 from sandbox.gateway.events import public
 from sandbox.gateway.settings import FAULTS, MODES, TUNING
 from sandbox.gateway.store import set_ahead
-from sandbox.gateway.validation import known, whole_number
+from sandbox.gateway.validation import amount_of, known, read_amount, whole_number
 from sandbox.gateway.wire import bank, json_body, refuse, reply
 
 bp = Blueprint("control", __name__)
@@ -152,17 +152,17 @@ def act_on_event(event_id: str, action: str) -> Response:
 
 @bp.post("/control/payments/<payment_id>/<action>")
 def act_on_payment(payment_id: str, action: str) -> Response:
-    return reply(200, _act(payment_id, action))
+    return reply(200, _act(payment_id, action, read_amount(json_body()) if action == "dispute" else None))
 
 
-def _act(payment_id: str, action: str) -> dict[str, Any]:
+def _act(payment_id: str, action: str, amount: int | None) -> dict[str, Any]:
     payments, refunds = bank().payments, bank().refunds
     actions = {
         "paid": lambda: payments.settle(payment_id, "paid"),
         "declined": lambda: payments.settle(payment_id, "declined"),
         "cancel": lambda: payments.cancel(payment_id),
         "late-authorize": lambda: payments.late_authorize(payment_id),
-        "dispute": lambda: refunds.open_dispute(payment_id, "fraudulent"),
+        "dispute": lambda: refunds.open_dispute(payment_id, "fraudulent", amount=amount),
     }
     if action not in actions:
         raise not_found("action")
@@ -180,7 +180,8 @@ def settle_refund(refund_id: str, outcome: str) -> Response:
 def close_dispute(dispute_id: str, outcome: str) -> Response:
     if outcome not in ("won", "lost"):
         raise not_found("action")
-    return reply(200, bank().refunds.close_dispute(dispute_id, outcome))
+    amount = read_amount(json_body())
+    return reply(200, bank().refunds.close_dispute(dispute_id, outcome, amount=amount))
 
 
 # the page
@@ -204,7 +205,9 @@ def page_action() -> AnyResponse:
     subject, target, action = request.form.get("do", "//").split("/", 2)
     settings, form = bank().settings, request.form
     if subject == "payment":
-        _act(target, action)
+        text = form.get("amount", "").strip()
+        amount = amount_of({"amount": int(text) if text.isdecimal() else text}) if text else None
+        _act(target, action, amount)
     elif subject == "event":
         eventlog.act(bank(), target, action)
     elif subject == "flush":

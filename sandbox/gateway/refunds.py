@@ -60,8 +60,7 @@ class Refunds:
             wanted = left if amount is None else amount
             if payment["status"] != "captured":
                 raise conflict("payment_not_captured", "A refund needs a captured payment.", public(payment))
-            dispute = self._store.find("dispute", self._store.derive("dp", payment_id))
-            if dispute is not None and dispute["status"] != "won":
+            if self._is_disputed(payment_id, left, wanted):
                 raise conflict("payment_disputed", "The bank decides about it, or has.", public(payment))
             if wanted > left or wanted < 1:
                 raise conflict("refund_exceeds_captured", f"Only {left} can be refunded.", public(payment))
@@ -82,6 +81,13 @@ class Refunds:
             answer = 201, public(refund)
             self._store.remember_answer(str(refund["id"]), *answer)
         return answer
+
+    def _is_disputed(self, payment_id: str, left: int, wanted: int) -> bool:
+        """Nothing can be refunded while the bank decides, and never what it took back."""
+        dispute = self._store.find("dispute", self._store.derive("dp", payment_id))
+        if dispute is None or dispute["status"] == "won":
+            return False
+        return dispute["status"] == "open" or left - int(dispute["amount"]) < wanted <= left
 
     def _finish(self, refund: dict[str, Any], payment: dict[str, Any], outcome: str) -> None:
         self._store.save(payment)
@@ -108,18 +114,21 @@ class Refunds:
             self._finish(refund, self._payments.get(refund["payment"]), outcome)
             return public(refund)
 
-    def open_dispute(self, payment_id: str, reason: str) -> dict[str, Any]:
-        """The card holder wants the money back; one dispute a payment."""
+    def open_dispute(self, payment_id: str, reason: str, *, amount: int | None = None) -> dict[str, Any]:
+        """The card holder wants the money back; one dispute a payment. `amount` None: all that is left of it."""
         with self._store.transaction():
             payment = self._payments.get(payment_id)
             if payment["status"] != "captured" or payment["disputed"]:
                 raise conflict("payment_not_disputable", "Only a captured payment, once.", public(payment))
+            left = payment["amount_captured"] - payment["amount_refunded"]
+            if amount is not None and amount > left:
+                raise conflict("dispute_exceeds_captured", f"Only {left} can be disputed.", public(payment))
             dispute = {
                 "id": self._store.derive("dp", payment_id),
                 "object": "dispute",
                 "status": "open",
                 "payment": payment_id,
-                "amount": payment["amount_captured"] - payment["amount_refunded"],
+                "amount": left if amount is None else amount,
                 "currency": payment["currency"],
                 "reason": reason,
                 "respond_by": rfc3339(now() + DAYS_TO_ANSWER * 86_400),
@@ -130,14 +139,17 @@ class Refunds:
             self._events.emit("dispute.opened", payment, dispute=dispute)
             return public(dispute)
 
-    def close_dispute(self, dispute_id: str, outcome: str) -> dict[str, Any]:
-        """`won`: the shop keeps the money; `lost`: it is taken from the shop and shown in the report."""
+    def close_dispute(self, dispute_id: str, outcome: str, *, amount: int | None = None) -> dict[str, Any]:
+        """`won`: the shop keeps the money; `lost`: it is taken from the shop and shown in the report. `amount`: the
+        bank takes less than was disputed."""
         with self._store.transaction():
             dispute = self.get_dispute(dispute_id)
             if dispute["status"] != "open":
                 raise conflict("dispute_final", f"The dispute is {dispute['status']} already.")
+            if amount is not None and (outcome != "lost" or amount > dispute["amount"]):
+                raise conflict("dispute_amount", "A lost dispute takes what was disputed, or less.")
             payment = self._payments.get(dispute["payment"])
-            dispute["status"] = outcome
+            dispute |= {"status": outcome, "amount": amount or dispute["amount"]}
             self._store.save(payment)
             self._store.save(dispute, booked=now() if outcome == "lost" else None)
             self._events.emit(f"dispute.{outcome}", payment, dispute=dispute)

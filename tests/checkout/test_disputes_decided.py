@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.audit import verification
 from app.blueprints.ops.commands_rewards_proof import PROBES
+from app.checkout.disputes import settle_dispute
 from app.checkout.refunds import send_again
 from app.gateways.asking import ask_payment
 from app.gateways.sandbox import SandboxGateway
@@ -16,6 +17,7 @@ from app.kernel.database import run_atomically, session, transaction
 from app.orders.models import OrderRefund
 from app.orders.queries import get_order_view
 from app.payments import disputes, issues, queries
+from app.payments.bookkeeping import DisputeSnapshot
 from app.payments.refunds import PaymentDisputed
 from tests.checkout.conftest import Shopper, truth_about
 from tests.checkout.refunding import STAFF, bought, card_refunds_of, give_back, send, sku_of
@@ -203,3 +205,25 @@ def refused(gateway: SandboxGateway) -> str:
     send(number, gateway)
     assert refunds_of(number) == [("stuck", CARD)]
     return number
+
+
+@pytest.mark.parametrize("taken", [None, 2_000])
+def test_what_the_gateway_lets_the_shop_refund_of_a_dispute_in_part(
+    gateway: SandboxGateway, peer: Gateway, taken: int | None
+) -> None:
+    """All told by the gateway: opened for HK$50, and lost (for less) while the shop knew of none of it."""
+    _, number = bought(gateway, points=0)
+    payment_ref = queries.list_payments_of(number)[0].gateway_ref
+    session().rollback()
+    ref = peer.control(f"payments/{payment_ref}/dispute", {"amount": 5_000})["id"]
+    peer.control(f"disputes/{ref}/lost", {"amount": taken} if taken else {})
+    give_back(number)
+    send(number, gateway)
+    assert (refunds_of(number), issue_states(number)) == ([("stuck", CARD)], ["open"])
+    truth = gateway.fetch_dispute(ref)
+    assert isinstance(truth, DisputeSnapshot)
+    settle_dispute(gateway="sandbox", truth=truth, actor=ACTOR)
+    send(number, gateway)
+    assert (get_order_view(number).status, refunds_of(number)) == ("refunded", [("done", CARD)])
+    assert returned(peer, number) == CARD - (taken or 5_000)
+    assert differences() == []

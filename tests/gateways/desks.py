@@ -24,8 +24,8 @@ class Desk(Protocol):
     def begin(self) -> None:
         """Empty books."""
 
-    def dispute(self, paid: Snapshot) -> str:
-        """The card holder calls the bank; the gateway's id of it."""
+    def dispute(self, paid: Snapshot, amount: int | None = None) -> str:
+        """The card holder calls the bank, about all of it or a part; the gateway's id of it."""
 
     def decide(self, ref: str, outcome: Outcome) -> None: ...
 
@@ -42,8 +42,9 @@ class SandboxDesk:
     def begin(self) -> None:
         self.process.control("reset")
 
-    def dispute(self, paid: Snapshot) -> str:
-        return str(self.process.control(f"payments/{paid.gateway_ref}/dispute")["id"])
+    def dispute(self, paid: Snapshot, amount: int | None = None) -> str:
+        body = {} if amount is None else {"amount": amount}
+        return str(self.process.control(f"payments/{paid.gateway_ref}/dispute", body)["id"])
 
     def decide(self, ref: str, outcome: Outcome) -> None:
         self.process.control(f"disputes/{ref}/{outcome}")
@@ -63,9 +64,9 @@ class StripeDesk:
         for rows in (self.stripe.books.booked, self.stripe.books.disputes, self.stripe.events):
             rows.clear()
 
-    def dispute(self, paid: Snapshot) -> str:
+    def dispute(self, paid: Snapshot, amount: int | None = None) -> str:
         intent = next(one for one in self.stripe.intents if one["id"] == paid.gateway_ref)
-        return str(self.stripe.books.dispute(intent)["id"])
+        return str(self.stripe.books.dispute(intent, amount=amount)["id"])
 
     def decide(self, ref: str, outcome: Outcome) -> None:
         books = self.stripe.books

@@ -38,14 +38,16 @@ class RecordedBooks:
         self.booked.insert(0, entry)
         return entry
 
-    def dispute(self, intent: dict[str, Any], reason: str = "fraudulent") -> dict[str, Any]:
+    def dispute(
+        self, intent: dict[str, Any], reason: str = "fraudulent", *, amount: int | None = None
+    ) -> dict[str, Any]:
         """The card holder calls the bank: the money leaves the account at once."""
         dispute = {
             "id": f"du_{next(self._numbers)}",
             "object": "dispute",
             "created": int(time.time()),
             "status": "needs_response",
-            "amount": intent["amount"],
+            "amount": intent["amount"] if amount is None else amount,
             "currency": intent["currency"],
             "charge": intent["latest_charge"]["id"],
             "payment_intent": intent,

@@ -129,3 +129,16 @@ def test_the_control_page_sets_faults_and_times(gateway: Gateway) -> None:
     assert (state["tuning"]["latency_ms"], state["webhooks"]["mode"]) == (5, "hold")
     press(gateway.url + "/", do="clear//")
     assert gateway.call("GET", "/control").json()["faults"] == {}
+
+
+@pytest.mark.parametrize(("amount", "disputed"), [("", 10_000), ("2500", 2_500), (" 2500 ", 2_500)])
+def test_the_control_page_disputes_all_of_it_or_a_part(gateway: Gateway, amount: str, disputed: int) -> None:
+    payment = gateway.pay("pm_card_visa", "k1").json()["id"]
+    do = f"payment/{payment}/dispute"
+    assert f'value="{do}"' in requests.get(gateway.url + "/", timeout=5).text
+    for wrong in ("0", "10001", "12.50", "all", "-1"):
+        assert press(gateway.url + "/", do=do, amount=wrong).status_code in (400, 409)
+        assert not gateway.truth("k1")["disputed"]
+    assert press(gateway.url + "/", do=do, amount=amount).status_code == 303
+    found = gateway.call("GET", "/v1/disputes").json()["data"]
+    assert [(one["payment"], one["amount"]) for one in found] == [(payment, disputed)]

@@ -220,6 +220,32 @@ def test_disputes(gateway: Gateway) -> None:
     assert gateway.call("GET", f"/v1/disputes/{dispute['id']}").json()["status"] == "lost"
 
 
+def test_a_dispute_about_a_part(gateway: Gateway) -> None:
+    """Nothing is refunded while it is open, and what the bank took never; the rest is."""
+    payment = gateway.pay("pm_card_visa", "k1").json()
+    assert gateway.refund(payment["id"], 1_000, "r1").status_code == 201
+    too_much = gateway.call("POST", f"/control/payments/{payment['id']}/dispute", {"amount": 9_001})
+    assert (too_much.status_code, too_much.json()["error"]["code"]) == (409, "dispute_exceeds_captured")
+    for amount in (0, -1, "1", 1.5):
+        refused = gateway.call("POST", f"/control/payments/{payment['id']}/dispute", {"amount": amount})
+        assert refused.status_code == 400
+    assert not gateway.truth("k1")["disputed"]
+    dispute = gateway.control(f"payments/{payment['id']}/dispute", {"amount": 4_000})
+    assert (dispute["amount"], dispute["status"]) == (4_000, "open")
+    assert gateway.refund(payment["id"], 100, "r2").json()["error"]["code"] == "payment_disputed"
+    for outcome, amount in (("won", 1), ("lost", 4_001)):
+        refused = gateway.call("POST", f"/control/disputes/{dispute['id']}/{outcome}", {"amount": amount})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "dispute_amount")
+    lost = gateway.control(f"disputes/{dispute['id']}/lost", {"amount": 3_000})
+    assert (lost["amount"], lost["status"]) == (3_000, "lost")
+    assert gateway.refund(payment["id"], 6_001, "r3").json()["error"]["code"] == "payment_disputed"
+    assert gateway.refund(payment["id"], 9_001, "r4").json()["error"]["code"] == "refund_exceeds_captured"
+    assert gateway.refund(payment["id"], 6_000, "r5").status_code == 201
+    assert gateway.truth("k1")["amount_refunded"] == 7_000
+    report = gateway.call("GET", f"/v1/report?day={payment['created_at'][:10]}").json()
+    assert sorted(row["amount"] for row in report["rows"]) == [-6_000, -3_000, -1_000, 10_000]
+
+
 def test_the_report_adds_up(gateway: Gateway) -> None:
     payment = gateway.pay("pm_card_visa", "k1").json()
     refund = gateway.refund(payment["id"], 2_500, "r1").json()

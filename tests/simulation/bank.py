@@ -73,20 +73,29 @@ def deliver_lie(history: History) -> None:
 
 
 def dispute(history: History) -> None:
-    """A card holder wants the money back."""
+    """A card holder wants the money back, or a part of it."""
     payments = history.world.gateway_payments()
     paid = [one for one in payments if one["status"] == "captured" and not one["disputed"]]
     if paid:
         payment = history.rng.choice(paid)
-        history.world.peer.control(f"payments/{payment['id']}/dispute")
-        history.note(f"bank: {payment['reference']} is disputed")
+        left, share = (
+            payment["amount_captured"] - payment["amount_refunded"],
+            history.rng.choice((1, 0.6, 0.2)),
+        )
+        amount = max(1, int(left * share))
+        told = {"amount": amount} if left else {}
+        history.world.peer.control(f"payments/{payment['id']}/dispute", told)
+        history.note(f"bank: {payment['reference']} is disputed, {amount} of {left}")
 
 
 def decide_dispute(history: History) -> None:
     waiting = [one for one in history.world.gateway_disputes() if one["status"] == "open"]
     if waiting:
-        outcome = history.rng.choice(("won", "lost"))
-        history.world.peer.control(f"disputes/{history.rng.choice(waiting)['id']}/{outcome}")
+        outcome, found = history.rng.choice(("won", "lost", "lost in part")), history.rng.choice(waiting)
+        part = (
+            {"amount": max(1, found["amount"] // 2)} if outcome == "lost in part" and found["amount"] else {}
+        )
+        history.world.peer.control(f"disputes/{found['id']}/{outcome.split()[0]}", part)
         history.note(f"bank: a dispute is {outcome}")
 
 
