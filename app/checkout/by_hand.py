@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any
 
 from app.audit import service as audit
+from app.checkout import put_off
 from app.checkout import settle as settling
 from app.checkout.cancelling import cancel_paid, cancel_stranded, cancel_unpaid
+from app.checkout.refunds import settle_refund
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import end_reading, run_atomically
@@ -41,11 +43,13 @@ def accept(*, payment_id: uuid.UUID, note: str, gateway: Gateway, actor: Actor) 
 def note_refund(*, payment_id: uuid.UUID, note: str, gateway: Gateway, actor: Actor) -> int:
     """Take note of money that went back at the gateway itself; how much of it is new, in minor units.
 
-    Refunds and cancels of the order record that much as given back, and do not send it again. Audited, with `note`.
+    Refunds and cancels of the order record that much as given back, and do not send it again; refunds that are stuck
+    and that it covers are done. Audited, with `note`.
     Raises NotFound, RuleBroken naming `note`, Conflict `NOTHING_OUTSIDE`, `REFUND_UNDER_WAY`, `GATEWAY_UNCLEAR`.
     """
     note = issues.checked_note(note)
     truth = _ask(payment_id, gateway)
+    _ask_failed(payment_id, gateway, actor)
     return run_atomically(partial(_note_refund, payment_id, truth, note, actor))
 
 
@@ -77,8 +81,24 @@ def _ask(payment_id: uuid.UUID, gateway: Gateway) -> Snapshot:
     if made_at == gateway.name:
         truth = gateway.fetch(payment_id, gateway_ref)
     if not isinstance(truth, Snapshot):
-        raise Conflict("The gateway gave no clear word on this payment. Try again.", code="GATEWAY_UNCLEAR")
+        raise _unclear()
     return truth
+
+
+def _ask_failed(payment_id: uuid.UUID, gateway: Gateway, actor: Actor) -> None:
+    """A refund of ours that has arrived after all is not money that somebody else gave back."""
+    failed = {one.id: one.gateway_ref for one in queries.list_refunds_of(payment_id) if one.state == "failed"}
+    end_reading()
+    for refund_id, gateway_ref in failed.items():
+        truth = gateway.fetch_refund(refund_id, gateway_ref)
+        if isinstance(truth, Unknown):
+            raise _unclear()
+        if not isinstance(truth, Absent):
+            settle_refund(refund_id=refund_id, truth=truth, actor=actor)
+
+
+def _unclear() -> Conflict:
+    return Conflict("The gateway gave no clear word on this payment. Try again.", code="GATEWAY_UNCLEAR")
 
 
 def _accept(payment_id: uuid.UUID, truth: Snapshot, note: str, actor: Actor) -> str:
@@ -120,7 +140,7 @@ def _check_acceptable(payment: Payment, truth: Snapshot) -> None:
 
 
 def _note_refund(payment_id: uuid.UUID, truth: Snapshot, note: str, actor: Actor) -> int:
-    lock_order(number=queries.get_payment(payment_id).reference)
+    order = lock_order(number=queries.get_payment(payment_id).reference)
     payment = payments.lock_payment(payment_id)
     if any(one.state in REFUND_OPEN for one in queries.list_refunds_of(payment_id)):
         raise Conflict(
@@ -132,6 +152,7 @@ def _note_refund(payment_id: uuid.UUID, truth: Snapshot, note: str, actor: Actor
     before = {"refunded": payment.refunded, "refunded_outside": payment.refunded_outside}
     outside = payment.refunded_outside + new
     payments.write_changes(payment, payment.state, {"refunded_outside": outside}, clock.now())
+    put_off.end_covered(order, payment_id, given=new, resolution=note, actor=actor)
     _close(rules.REFUND_DIFFERS, payment_id, note, actor)
     _record("payment.refund_noted", payment_id, before, before | {"refunded_outside": outside}, note, actor)
     return new

@@ -106,6 +106,22 @@ def settle(order: LockedOrder, payment_id: uuid.UUID, *, actor: Actor) -> None:
             _tell_failed(order, card_refund, error)
 
 
+def end_covered(
+    order: LockedOrder, payment_id: uuid.UUID, *, given: int, resolution: str, actor: Actor
+) -> None:
+    """Staff have taken note of `given` minor units that went back at the gateway: stuck refunds that it covers as a
+    whole are done, first of all one of just that amount. Of one that it covers in part, the rest is sent again."""
+    sent = {one.id: one for one in queries.list_refunds_of(payment_id)}
+    stuck = [
+        (sent[refund.card_refund_id], refund)
+        for refund in refunding.list_refunds(order.id)
+        if refund.state == "stuck" and refund.card_refund_id in sent
+    ]
+    for card_refund, refund in sorted(stuck, key=lambda one: one[0].amount != given):
+        if not count_owed(refund):
+            _end_one(order, refund, card_refund, state="resolved", resolution=resolution, actor=actor)
+
+
 def end_by_bank(order: LockedOrder, refund: OrderRefund, *, payment_id: uuid.UUID, actor: Actor) -> str:
     """A refund is done and the shop has sent nothing of it; the order's status, which may end by it."""
     without_order.close(refund, actor=actor)
@@ -129,11 +145,8 @@ def _settle_one(order: LockedOrder, refund: OrderRefund, card_refund: CardRefund
     """Those that the bank had refused stay with staff, unless they have come back as a whole."""
     owed, is_waiting = count_owed(refund), card_refund.last_error == DISPUTED
     if not owed:
-        refund.state, refund.done_at = "done", clock.now()
-        session().flush()
-        card_refunds.mark_covered(card_refund.id)
-        close_waiting(card_refund.id, actor, state="auto_fixed", resolution="It was given back another way.")
-        end_by_bank(order, refund, payment_id=card_refund.payment_id, actor=actor)
+        text = "It was given back another way."
+        _end_one(order, refund, card_refund, state="auto_fixed", resolution=text, actor=actor)
     elif is_waiting:
         refund.card_refund_id = card_refunds.retry_refund(
             refund_id=card_refund.id, amount=owed, request_id=actor.request_id
@@ -143,6 +156,22 @@ def _settle_one(order: LockedOrder, refund: OrderRefund, card_refund: CardRefund
         add(mail("order_refunded", order, refund_id=refund.id), request_id=actor.request_id)
         text = f"The dispute is decided; {Money(owed, order.currency).display} are on their way."
         close_waiting(card_refund.id, actor, state="auto_fixed", resolution=text)
+
+
+def _end_one(
+    order: LockedOrder,
+    refund: OrderRefund,
+    card_refund: CardRefund,
+    *,
+    state: str,
+    resolution: str,
+    actor: Actor,
+) -> None:
+    refund.state, refund.done_at = "done", clock.now()
+    session().flush()
+    card_refunds.mark_covered(card_refund.id)
+    close_waiting(card_refund.id, actor, state=state, resolution=resolution)
+    end_by_bank(order, refund, payment_id=card_refund.payment_id, actor=actor)
 
 
 def _tell_failed(order: LockedOrder, card_refund: CardRefund, error: ShopError | IntegrityError) -> None:
