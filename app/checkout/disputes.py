@@ -2,8 +2,9 @@
 
 The order itself does not move. While the dispute is open, what the order earned stays pending, so that points
 cannot be earned by buying and then calling the bank; points already confirmed stay. Won: they confirm as they
-would have. Lost: the money is gone, and everything that was earned with it is taken back, as in a refund. Points
-that were spent on the order are not returned: the shopper has the goods, or staff cancel what was not shipped.
+would have. Lost: the money is gone, and everything that was earned with it is taken back, as in a refund; money that
+came for nothing, beside what paid for the order, has earned nothing. Points that were spent on the order are not
+returned: the shopper has the goods, or staff cancel what was not shipped.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from app.checkout.notices import alert
 from app.kernel.actor import Actor
 from app.kernel.database import run_atomically
 from app.kernel.money import Money
-from app.orders.service import story
+from app.orders.service import refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
 from app.outbox.service import add
 from app.payments import disputes, issues, queries
@@ -30,6 +31,9 @@ WON = "The dispute of the card payment was decided: the payment stands."
 LOST = (
     "The dispute was decided: the money went back to your card, and what the order had earned was taken back."
 )
+LOST_BESIDE = "The dispute was decided: the money of that payment went back to your card."
+GONE = "The money is gone. Cancel the order if it has not left."
+GONE_BESIDE = "The money is gone. It is not what paid for the order, which stays as it is."
 CORRECTED = "The bank has changed the amount. Compare it with what has been given back."
 ANSWER = "Answer the dispute at the gateway before its deadline; do not ship what has not left."
 
@@ -54,7 +58,7 @@ def _apply(gateway: str, truth: DisputeSnapshot, actor: Actor) -> bool:
     if applied.after == "won":
         _won(order, truth, actor)
     elif applied.after == "lost":
-        _lost(order, truth, about, actor)
+        _lost(order, truth, about, actor, pays=_pays(order, payment.id))
     return True
 
 
@@ -65,9 +69,7 @@ def _opened(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], a
 
 
 def _won(order: LockedOrder, truth: DisputeSnapshot, actor: Actor) -> None:
-    if disputes.count_open(_payments_of(order)) == 0:
-        earning.let_go(order_number=order.number)
-    _settle_what_waits(order, actor)
+    _go_on(order, actor)
     story.tell(order_id=order.id, event="dispute_won", text=WON, actor=actor)
     issues.close_issue(
         kind=disputes.KIND,
@@ -78,9 +80,20 @@ def _won(order: LockedOrder, truth: DisputeSnapshot, actor: Actor) -> None:
     )
 
 
-def _lost(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor) -> None:
+def _pays(order: LockedOrder, payment_id: uuid.UUID) -> bool:
+    """Whether this is the payment that the order is paid with, or may be once its capture is heard of."""
+    unwanted = refunding.list_unwanted_payments(order.id)
+    captured = [one.id for one in queries.list_payments_of(order.number) if one.state == "captured"]
+    return payment_id not in unwanted and all(one in unwanted or one == payment_id for one in captured)
+
+
+def _lost(
+    order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor, *, pays: bool
+) -> None:
+    """`pays`: it was about the payment that the order was paid with."""
     taken = 0
-    for source_type, source_id in (("order", order.id), ("first_order", order.customer_id)):
+    earned_with = (("order", order.id), ("first_order", order.customer_id)) if pays else ()
+    for source_type, source_id in earned_with:
         taken += take_back(
             customer_id=order.customer_id,
             source_type=source_type,
@@ -90,10 +103,12 @@ def _lost(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], act
             idem_key=f"dispute:{truth.gateway_ref}:{source_type}",
             actor=actor,
         ).points
-    _settle_what_waits(order, actor)
+    _go_on(order, actor)
     data = {"taken_back": taken, "amount": truth.amount, "currency": truth.currency}
-    story.tell(order_id=order.id, event="dispute_lost", text=LOST, actor=actor, data=data)
-    _record(truth, about | {"taken_back": taken}, "The money is gone. Cancel the order if it has not left.")
+    story.tell(
+        order_id=order.id, event="dispute_lost", text=LOST if pays else LOST_BESIDE, actor=actor, data=data
+    )
+    _record(truth, about | {"taken_back": taken}, GONE if pays else GONE_BESIDE)
     amount = Money(truth.amount, truth.currency).display
     text = f"The bank took {amount} back; {taken:,} points that the order had earned were taken back."
     add(alert("dispute_lost", order, text, about=truth.gateway_ref), request_id=actor.request_id)
@@ -102,19 +117,19 @@ def _lost(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], act
 def _corrected(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor) -> bool:
     """The bank says another amount than before; what it took is what counts from now on."""
     if truth.status == "lost":
-        _settle_what_waits(order, actor)
+        _go_on(order, actor)
     if truth.status != "won":
         _record(truth, about, CORRECTED)
     return True
 
 
-def _settle_what_waits(order: LockedOrder, actor: Actor) -> None:
-    for payment_id in _payments_of(order):
+def _go_on(order: LockedOrder, actor: Actor) -> None:
+    """What waits for decisions that have come goes on: earned points, and the refunds of each payment."""
+    ours = [payment.id for payment in queries.list_payments_of(order.number)]
+    if disputes.count_open(ours) == 0:
+        earning.let_go(order_number=order.number)
+    for payment_id in ours:
         put_off.settle(order, payment_id, actor=actor)
-
-
-def _payments_of(order: LockedOrder) -> list[uuid.UUID]:
-    return [payment.id for payment in queries.list_payments_of(order.number)]
 
 
 def _record(truth: DisputeSnapshot, about: dict[str, Any], suggestion: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from app.checkout import by_hand
-from app.checkout.disputes import settle_dispute
+from app.checkout.disputes import LOST_BESIDE, settle_dispute
 from app.gateways.asking import ask_payment, ask_refund
 from app.gateways.sandbox import SandboxGateway
 from app.kernel.database import session
@@ -69,11 +69,12 @@ class TwoPayments:
             session().rollback()
             ask_refund(refund_id=refund_id, gateway=self.gateway, actor=ACTOR)
 
-    def is_held_back(self) -> bool:
+    def earning(self) -> tuple[str, bool]:
+        """State of what the order earned, and whether it is held back."""
         row = session().scalars(select(PointsEarning).filter_by(order_number=self.number)).one()
-        held = row.state == "pending" and row.held_back_at is not None
+        found = row.state, row.held_back_at is not None
         session().rollback()
-        return held
+        return found
 
 
 @contextmanager
@@ -123,11 +124,24 @@ def test_a_refund_that_one_dispute_has_settled_is_not_sent_by_the_next(
 def test_two_payments_the_late_one_lost_and_the_other_won(gateway: SandboxGateway, peer: Gateway) -> None:
     two = TwoPayments(gateway, peer)
     two.say(two.late, "lost")
-    two.say(two.paying, "won")
     assert refunds_of(two.number) == [("done", LATE)]
-    assert (two.is_held_back(), get_order_view(two.number).status) == (False, "paid")
+    assert two.earning() == ("pending", True), "what paid for the order is disputed still"
+    two.say(two.paying, "won")
+    assert two.earning() == ("pending", False)
+    assert get_order_view(two.number).status == "paid"
     two.send()
     assert returned(peer, two.number) == 0
+
+
+def test_losing_money_that_came_for_nothing_takes_no_points(gateway: SandboxGateway, peer: Gateway) -> None:
+    """The order was paid by the other payment, and that stands; won first or last."""
+    two = TwoPayments(gateway, peer)
+    two.say(two.paying, "won")
+    assert two.earning() == ("pending", True)
+    two.say(two.late, "lost")
+    assert two.earning() == ("pending", False)
+    texts = [event.text for event in get_order_view(two.number).timeline if event.event == "dispute_lost"]
+    assert texts == [LOST_BESIDE]
 
 
 @pytest.mark.parametrize("first", ["late", "paying"])
@@ -141,6 +155,7 @@ def test_two_payments_the_late_one_won_and_the_other_lost(
     assert refunds_of(two.number) == [("running", LATE)]
     two.send()
     assert (refunds_of(two.number), returned(peer, two.number)) == ([("done", LATE)], LATE)
+    assert two.earning()[0] == "cancelled", "what paid for the order is gone"
 
 
 # what could not go out
