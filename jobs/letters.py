@@ -100,6 +100,15 @@ def order_refunded(payload: Mapping[str, Any]) -> Draft:
     return _about(order, points=refund.points, card=card, reason=reason, taken_back=refund.clawback)
 
 
+def refund_elsewhere(payload: Mapping[str, Any]) -> Draft | None:
+    """Payload: order_number, refund_id. Nothing to say when the transfer does not stand any more."""
+    order = get_order_view(payload["order_number"])
+    refund = next(one for one in order.refunds if str(one.id) == payload["refund_id"])
+    if refund.elsewhere_ref is None:
+        return None
+    return _about(order, paid=refund.elsewhere, reference=refund.elsewhere_ref)
+
+
 def points_adjusted(payload: Mapping[str, Any]) -> Draft:
     """Payload: adjustment_id, customer_id. The note is for staff; the shopper gets the statement's words."""
     person = get_customer(uuid.UUID(payload["customer_id"]))
@@ -208,6 +217,7 @@ DRAFTS: dict[str, Callable[[Mapping[str, Any]], Draft | None]] = {
     "payment_failed": payment_failed,
     "order_cancelled": order_cancelled,
     "order_refunded": order_refunded,
+    "refund_elsewhere": refund_elsewhere,
     "order_revived": order_revived,
     "order_shipped": order_shipped,
     "points_adjusted": points_adjusted,

@@ -57,7 +57,7 @@ CHECKS = (
                                             'hold', h.state)
           FROM payment p JOIN orders o ON o.number = p.reference
           LEFT JOIN points_hold h ON h.order_id = o.id AND h.state <> 'released'
-         WHERE p.state = 'captured' AND p.refunded < p.captured
+         WHERE p.state = 'captured' AND p.refunded + p.returned_elsewhere < p.captured
            AND (o.status IN ('payment_pending','payment_failed')
                 OR (o.points > 0 AND o.status IN ('paid','packed','shipped','delivered')
                     AND h.state IS DISTINCT FROM 'captured'))
@@ -98,7 +98,7 @@ CHECKS = (
           FROM points_hold h LEFT JOIN orders o ON o.id = h.order_id
          WHERE h.state = 'active' AND o.status IS DISTINCT FROM 'payment_pending'
            AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.reference = o.number AND p.state = 'captured'
-                              AND p.refunded < p.captured)
+                              AND p.refunded + p.returned_elsewhere < p.captured)
         """,
     ),
     Check(

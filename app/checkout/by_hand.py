@@ -21,7 +21,7 @@ from app.kernel.database import end_reading, run_atomically
 from app.kernel.errors import Conflict
 from app.orders.errors import OrderNotCancellable
 from app.orders.service.moving import LockedOrder, lock_order
-from app.payments import issues, queries, rules
+from app.payments import elsewhere, issues, queries, rules
 from app.payments import service as payments
 from app.payments.gateway import Absent, Gateway, Snapshot, Unknown
 from app.payments.models import Payment
@@ -153,6 +153,7 @@ def _note_refund(payment_id: uuid.UUID, truth: Snapshot, note: str, actor: Actor
     outside = payment.refunded_outside + new
     payments.write_changes(payment, payment.state, {"refunded_outside": outside}, clock.now())
     put_off.end_covered(order, payment_id, given=new, resolution=note, actor=actor)
+    elsewhere.tell_if_twice(payment)
     _close(rules.REFUND_DIFFERS, payment_id, note, actor)
     _record("payment.refund_noted", payment_id, before, before | {"refunded_outside": outside}, note, actor)
     return new

@@ -11,7 +11,7 @@ import uuid
 from app.orders.models import OrderRefund
 from app.orders.service import refunding
 from app.payments import queries
-from app.payments.models import CardRefund
+from app.payments.models import CardRefund, Payment
 from app.payments.refunds import gone_otherwise
 from app.payments.service import lock_payment
 
@@ -23,7 +23,20 @@ def count_owed(refund: OrderRefund) -> int:
     """
     assert refund.card_refund_id is not None, "only a card refund gets stuck"
     sent = queries.get_refund(refund.card_refund_id)
-    payment = lock_payment(sent.payment_id)
+    return _owed(refund, sent, lock_payment(sent.payment_id))
+
+
+def list_owed(order_id: uuid.UUID) -> dict[uuid.UUID, int]:
+    """The same of all stuck refunds of an order, to be shown: by refund, nothing locked."""
+    owed: dict[uuid.UUID, int] = {}
+    for refund in refunding.list_refunds(order_id):
+        if refund.state == "stuck" and refund.card_refund_id is not None:
+            sent = queries.get_refund(refund.card_refund_id)
+            owed[refund.id] = _owed(refund, sent, queries.get_payment(sent.payment_id))
+    return owed
+
+
+def _owed(refund: OrderRefund, sent: CardRefund, payment: Payment) -> int:
     gone = gone_otherwise(payment)
     free = max(0, gone - _count_covered(refund.order_id, payment.id))
     left = payment.captured - payment.refunded - gone

@@ -19,6 +19,13 @@ def mail(message: str, order: LockedOrder, *, refund_id: uuid.UUID | None = None
     return Job(f"mail.{message}", key, payload, queue=MAIL_QUEUE)
 
 
+def mail_elsewhere(order: LockedOrder, refund_id: uuid.UUID, reference: str) -> Job:
+    """The mail about a refund that was paid another way, once per transfer."""
+    payload = {"order_number": order.number, "refund_id": str(refund_id)}
+    key = f"mail:refund_elsewhere:{refund_id}:{reference}"
+    return Job("mail.refund_elsewhere", key, payload, queue=MAIL_QUEUE)
+
+
 def alert(subject: str, order: LockedOrder, text: str, *, about: object) -> Job:
     """A mail to staff about something that needs eyes, once per payment, refund or dispute that it is `about`."""
     payload = {"subject": subject, "order_number": order.number, "text": text}

@@ -11,16 +11,22 @@ from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import run_atomically, session
 from app.kernel.errors import Conflict
+from app.orders.models import OrderRefund
 from app.orders.service import moving, refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
 from app.orders.states import REFUNDABLE
-from app.payments import disputes, issues
+from app.payments import disputes, elsewhere, issues
 from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
 from app.payments.gateway import DISPUTED, Absent, RefundRefused, RefundSnapshot, Unknown
+from app.payments.refunds import AppliedRefund
 
 BOUNCED = "Your bank has sent the money of your refund back to us. We are looking after it."
 AGAIN = "We are sending the money of your refund to your card again."
+ALSO_BY_CARD = (
+    "The refund that we paid you another way has reached your card as well. We will write to you about it."
+)
+ONCE = "Your bank has sent the refund to your card back to us. What we paid you another way stays yours."
 
 
 def settle_refund(
@@ -39,16 +45,14 @@ def _apply(
     refund = refunding.lock_by_card_refund(refund_id)
     if refund is None or not applied.changed:
         return
-    if applied.after == "succeeded" and refund.state != "done":
+    if applied.elsewhere_ref is not None:
+        _tell_beside(order, applied, actor)
+    elif applied.after == "succeeded" and refund.state != "done":
         refund.state, refund.done_at = "done", clock.now()
         session().flush()
         _close(refund_id, actor, state="auto_fixed", resolution="The gateway took it after all.")
         text = "The money is back on its way to your card. Your bank shows it within a few days."
-        without_order.close(refund, actor=actor)
-        if _is_given_back(order):
-            moving.move(order=order, to="refunded", event="refunded", text=text, actor=actor)
-        else:
-            story.tell(order_id=order.id, event="card_refunded", text=text, actor=actor)
+        finish(order, refund, event="card_refunded", text=text, actor=actor)
     elif applied.after == "failed" and refund.state in ("running", "done"):
         if refund.state == "done":
             story.tell(order_id=order.id, event="refund_bounced", text=BOUNCED, actor=actor)
@@ -89,6 +93,24 @@ def send_again(*, number: str, refund_id: uuid.UUID, actor: Actor) -> None:
         before={"refund": str(refund_id), "card_refund": str(was)},
         after={"refund": str(refund_id), "card_refund": str(now_sent)},
     )
+
+
+def finish(order: LockedOrder, refund: OrderRefund, *, event: str, text: str, actor: Actor) -> None:
+    """The money of one of its refunds has reached the shopper: the order ends if nothing else is owed."""
+    without_order.close(refund, actor=actor)
+    if _is_given_back(order):
+        moving.move(order=order, to="refunded", event="refunded", text=text, actor=actor)
+    else:
+        story.tell(order_id=order.id, event=event, text=text, actor=actor)
+
+
+def _tell_beside(order: LockedOrder, applied: AppliedRefund, actor: Actor) -> None:
+    """News of a card refund whose money went another way: the order's refund is done and stays so."""
+    if applied.after == "succeeded":
+        elsewhere.tell_twice(applied, currency=order.currency)
+        story.tell(order_id=order.id, event="refunded_twice", text=ALSO_BY_CARD, actor=actor)
+    else:
+        story.tell(order_id=order.id, event="refund_bounced", text=ONCE, actor=actor)
 
 
 def _close(card_refund_id: uuid.UUID, actor: Actor, *, state: str, resolution: str) -> None:

@@ -101,7 +101,8 @@ CARD = Probe(
         "paid_by_card": "what an order is due on the card was captured for it once it is paid",
         "captured_for_nothing": "money captured for an order that failed or was cancelled is on its way back",
         "one_live_payment": "no order has two live payments",
-        "card_refunds": "what a payment says went back is the sum of its refunds, and never more than was captured",
+        "card_refunds": "what a payment says went back, by card and another way, is what its refunds say, and never "
+        "more than was captured",
     },
     examined="SELECT count(*) FROM payment",
     sql="""
@@ -113,7 +114,8 @@ CARD = Probe(
       UNION ALL
       SELECT 'captured_for_nothing', o.number FROM orders o JOIN payment p ON p.reference = o.number
        WHERE p.state = 'captured' AND o.status IN ('payment_failed','cancelled')
-         AND p.refunded + greatest(0, p.refunded_outside - coalesce(p.accepted, p.captured) + p.captured)
+         AND p.refunded + p.returned_elsewhere
+             + greatest(0, p.refunded_outside - coalesce(p.accepted, p.captured) + p.captured)
              + (SELECT coalesce(sum(CASE WHEN d.currency = p.currency THEN d.amount ELSE p.captured END), 0)
                   FROM dispute d WHERE d.payment_id = p.id AND d.state = 'lost') < p.captured
       UNION ALL
@@ -122,9 +124,11 @@ CARD = Probe(
        GROUP BY reference HAVING count(*) > 1
       UNION ALL
       SELECT 'card_refunds', p.reference FROM payment p
-        LEFT JOIN (SELECT payment_id, sum(amount) AS amount FROM card_refund
-                    WHERE state <> 'failed' GROUP BY payment_id) r ON r.payment_id = p.id
-       WHERE p.refunded < coalesce(r.amount, 0) OR p.refunded > p.captured OR p.captured > p.amount
+        LEFT JOIN (SELECT payment_id, sum(amount) FILTER (WHERE state <> 'failed') AS amount,
+                          sum(elsewhere) FILTER (WHERE state = 'failed') AS elsewhere
+                     FROM card_refund GROUP BY payment_id) r ON r.payment_id = p.id
+       WHERE p.refunded < coalesce(r.amount, 0) OR p.refunded + p.returned_elsewhere > p.captured
+          OR p.captured > p.amount OR p.returned_elsewhere <> coalesce(r.elsewhere, 0)
     """,
 )
 

@@ -16,6 +16,7 @@ MESSAGES = (
     "payment_failed",
     "order_cancelled",
     "order_refunded",
+    "refund_elsewhere",
     "order_revived",
     "order_shipped",
     "points_adjusted",

@@ -16,6 +16,10 @@ from app.kernel.pagination import MAX_TOTAL, Page, decode_cursor, page_of
 from app.orders.errors import OrderNotFound
 from app.orders.models import Order, OrderEvent, OrderLine, OrderRefund
 from app.orders.states import CANCELLABLE, PAYMENT_STATUS
+from app.payments.models import CardRefund
+
+RefundRow = tuple[OrderRefund, int | None, str | None]
+"""With what was sent in place of its card refund, and the bank's reference of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,17 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
+    """`elsewhere`: what staff sent to the shopper in place of the card refund; `elsewhere_ref`: the bank's reference of
+    that transfer."""
+
     points: int
     card: Money
     state: str
     reason: str
     created_at: datetime
     id: uuid.UUID
+    elsewhere: Money | None = None
+    elsewhere_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +176,16 @@ def _lines(order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[OrderLine]]:
     return grouped
 
 
-def _refunds(order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[OrderRefund]]:
-    grouped: dict[uuid.UUID, list[OrderRefund]] = {order_id: [] for order_id in order_ids}
+def _refunds(order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[RefundRow]]:
+    grouped: dict[uuid.UUID, list[RefundRow]] = {order_id: [] for order_id in order_ids}
     if order_ids:
-        statement = select(OrderRefund).where(OrderRefund.order_id.in_(order_ids))
-        ordered = statement.order_by(OrderRefund.created_at)
-        for refund in session().scalars(ordered.execution_options(populate_existing=True)):
-            grouped[refund.order_id].append(refund)
+        by_card = CardRefund.id == OrderRefund.card_refund_id
+        statement = select(OrderRefund, CardRefund.elsewhere, CardRefund.elsewhere_ref).outerjoin(
+            CardRefund, by_card
+        )
+        ordered = statement.where(OrderRefund.order_id.in_(order_ids)).order_by(OrderRefund.created_at)
+        for row in session().execute(ordered.execution_options(populate_existing=True)):
+            grouped[row[0].order_id].append((row[0], row[1], row[2]))
     return grouped
 
 
@@ -189,7 +201,7 @@ def _events(order_id: uuid.UUID) -> list[EventView]:
 def _view(
     order: Order,
     lines: dict[uuid.UUID, list[OrderLine]],
-    refunds: dict[uuid.UUID, list[OrderRefund]],
+    refunds: dict[uuid.UUID, list[RefundRow]],
     timeline: list[EventView],
 ) -> OrderView:
     def money(amount: int) -> Money:
@@ -223,9 +235,16 @@ def _view(
         lines=[_line(line, order.currency) for line in lines[order.id]],
         refunds=[
             RefundView(
-                refund.points, money(refund.card), refund.state, refund.reason, refund.created_at, refund.id
+                refund.points,
+                money(refund.card),
+                refund.state,
+                refund.reason,
+                refund.created_at,
+                refund.id,
+                elsewhere=money(elsewhere) if elsewhere else None,
+                elsewhere_ref=elsewhere_ref,
             )
-            for refund in refunds[order.id]
+            for refund, elsewhere, elsewhere_ref in refunds[order.id]
         ],
         timeline=timeline,
     )

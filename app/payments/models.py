@@ -23,6 +23,8 @@ class Payment(Base):
 
     `accepted`: what the gateway captured instead of `amount`, where staff have taken that for right.
     `refunded_outside`: what went back by another hand than the shop's, where staff have taken note of it.
+    `returned_elsewhere`: what staff sent to the customer in place of card refunds that failed
+    (CardRefund.elsewhere_ref). The gateway has never heard of it, and goes on counting that money as the shop's.
     """
 
     __tablename__ = "payment"
@@ -30,6 +32,9 @@ class Payment(Base):
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("0 <= refunded AND refunded <= captured AND captured <= amount", name="adds_up"),
         CheckConstraint("accepted > 0 AND refunded_outside >= 0", name="by_hand"),
+        CheckConstraint(
+            "returned_elsewhere >= 0 AND refunded + returned_elsewhere <= captured", name="elsewhere"
+        ),
         CheckConstraint(
             "state IN ('submitting','unknown','requires_action','authorized','captured',"
             "'declined','canceled')",
@@ -76,18 +81,28 @@ class Payment(Base):
     late: Mapped[bool] = mapped_column(server_default="false")
     accepted: Mapped[int | None]
     refunded_outside: Mapped[int] = mapped_column(server_default="0")
+    returned_elsewhere: Mapped[int] = mapped_column(server_default="0")
     next_check_at: Mapped[datetime | None]
     checks: Mapped[int] = mapped_column(server_default="0")
     last_error: Mapped[str | None]
 
 
 class CardRefund(Base):
-    """Money on its way back to a card. `id` is its idempotency key at the gateway."""
+    """Money on its way back to a card. `id` is its idempotency key at the gateway.
+
+    `elsewhere`: what staff sent in its place, in minor units, after it had failed; `elsewhere_ref`: the bank's
+    reference of that transfer.
+    """
 
     __tablename__ = "card_refund"
     __table_args__ = (
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("state IN ('queued','unknown','succeeded','failed')", name="state"),
+        CheckConstraint(
+            "elsewhere IS NULL AND elsewhere_ref IS NULL OR elsewhere BETWEEN 1 AND amount "
+            "AND length(elsewhere_ref) BETWEEN 3 AND 100 AND state IN ('succeeded','failed')",
+            name="elsewhere",
+        ),
         Index("ix_card_refund_payment_id", "payment_id"),
         Index("ix_card_refund_due", "next_check_at", postgresql_where=text("next_check_at IS NOT NULL")),
     )
@@ -103,6 +118,8 @@ class CardRefund(Base):
     next_check_at: Mapped[datetime | None]
     checks: Mapped[int] = mapped_column(server_default="0")
     last_error: Mapped[str | None]
+    elsewhere: Mapped[int | None]
+    elsewhere_ref: Mapped[str | None]
 
 
 class Dispute(Base):

@@ -21,6 +21,8 @@ WAITING = "refund_waits"
 """Kind of the issue about a refund that waits until the bank has decided."""
 STUCK = "refund_stuck"
 """Kind of the issue about a refund that the gateway refused, or that the bank sent back."""
+TWICE = "refunded_twice"
+"""Kind of the issue about money that went to the customer another way, and then by card as well."""
 
 
 COVERED = "it was given back another way"
@@ -35,7 +37,8 @@ class PaymentDisputed(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class AppliedRefund:
-    """What an answer did to a card refund; `reference` is the order number."""
+    """What an answer did to a card refund; `reference` is the order number. `elsewhere` and `elsewhere_ref`: how much
+    of it went another way and stays there, and the bank's reference of that."""
 
     refund_id: uuid.UUID
     payment_id: uuid.UUID
@@ -44,6 +47,8 @@ class AppliedRefund:
     before: str
     after: str
     reason: str | None
+    elsewhere: int | None = None
+    elsewhere_ref: str | None = None
 
     @property
     def changed(self) -> bool:
@@ -66,7 +71,7 @@ def queue_refund(
         return
     if payment.state != "captured":
         raise Conflict("Only a captured payment can be refunded.", code="PAYMENT_NOT_CAPTURED")
-    _check_left(payment, amount)
+    check_left(payment, amount)
     write_changes(payment, payment.state, {"refunded": payment.refunded + amount}, clock.now())
     _store(refund_id, payment_id, amount, reason)
     _send(refund_id, 0, request_id)
@@ -106,13 +111,14 @@ def tell_stuck(applied: AppliedRefund, *, currency: str) -> None:
             "reason": applied.reason,
             "failed_at": clock.now().isoformat(timespec="seconds"),
         },
-        suggestion="Send the refund again on the order's page. If the card is gone, settle it with the customer first.",
+        suggestion="Send the refund again on the order's page. If the card is gone, pay the customer another way, and "
+        "take note of that there.",
     )
 
 
 def to_send(*, payment_id: uuid.UUID, amount: int) -> int:
     """How much of a refund must still leave the shop: what a bank took back after a dispute, or somebody gave back at
-    the gateway, has left it already, and what staff accepted as missing never came.
+    the gateway, or staff sent another way, has left it already, and what staff accepted as missing never came.
 
     Raises PaymentDisputed while a bank is deciding, NotFound.
     """
@@ -125,7 +131,7 @@ def to_send(*, payment_id: uuid.UUID, amount: int) -> int:
 
 def gone_otherwise(payment: Payment) -> int:
     """Minor units that have left a payment by other ways than the shop's card refunds."""
-    return disputes.count_lost(payment.id) + _outside(payment)
+    return disputes.count_lost(payment.id) + _by_hand(payment)
 
 
 def mark_covered(refund_id: uuid.UUID) -> None:
@@ -144,10 +150,18 @@ def check_undisputed(payment_id: uuid.UUID) -> None:
         raise PaymentDisputed(message)
 
 
-def _check_left(payment: Payment, amount: int) -> None:
-    """Raises PaymentDisputed, Conflict `REFUND_EXCEEDS_PAID` with `left`."""
+def left_of(payment: Payment) -> int:
+    """Minor units of a payment that the shop and its staff have not given back; below zero: some of it twice."""
+    return payment.captured - payment.refunded - _by_hand(payment)
+
+
+def check_left(payment: Payment, amount: int) -> None:
+    """That much of a locked payment may still leave the shop.
+
+    Raises PaymentDisputed, Conflict `REFUND_EXCEEDS_PAID` with `left`.
+    """
     check_undisputed(payment.id)
-    left = payment.captured - payment.refunded - _outside(payment)
+    left = left_of(payment)
     if amount > left:
         message = "That is more than is left of the card payment."
         raise Conflict(message, code="REFUND_EXCEEDS_PAID", details={"left": left})
@@ -155,8 +169,10 @@ def _check_left(payment: Payment, amount: int) -> None:
         raise PaymentDisputed("The bank has given this money back to the card after a dispute.")
 
 
-def _outside(payment: Payment) -> int:
-    return rules.outside_of(payment.captured, payment.accepted, payment.refunded_outside)
+def _by_hand(payment: Payment) -> int:
+    """What of the capture staff gave back by other ways than the shop's card refunds."""
+    outside = rules.outside_of(payment.captured, payment.accepted, payment.refunded_outside)
+    return outside + payment.returned_elsewhere
 
 
 def _store(refund_id: uuid.UUID, payment_id: uuid.UUID, amount: int, reason: str) -> CardRefund:
@@ -188,7 +204,7 @@ def retry_refund(*, refund_id: uuid.UUID, amount: int | None = None, request_id:
     refund, payment = lock_refund(refund_id)
     CARD_REFUND.check(refund.state, "queued")
     sent = refund.amount if amount is None else min(amount, refund.amount)
-    _check_left(payment, sent)
+    check_left(payment, sent)
     now = clock.now()
     write_changes(payment, payment.state, {"refunded": payment.refunded + sent}, now)
     if sent < refund.amount or refund.last_error not in (DISPUTED, NEVER_ARRIVED):
@@ -232,9 +248,10 @@ def apply_refund(
     decision = refund_rules.decide_refund(facts, truth, now)
     write_changes(refund, decision.state, decision.changes, now)
     if before != "failed" and refund.state == "failed":
-        write_changes(payment, payment.state, {"refunded": payment.refunded - refund.amount}, now)
+        _keep_or_forget_elsewhere(refund)
+        _count(payment, refund, -1)
     elif before == "failed" and refund.state == "succeeded":
-        write_changes(payment, payment.state, {"refunded": payment.refunded + refund.amount}, now)
+        _count(payment, refund, 1)
     if decision.issue is not None:
         issue = decision.issue
         issues.record_issue(
@@ -248,7 +265,32 @@ def apply_refund(
         before=before,
         after=refund.state,
         reason=refund.last_error,
+        elsewhere=refund.elsewhere,
+        elsewhere_ref=refund.elsewhere_ref,
     )
+
+
+def _count(payment: Payment, refund: CardRefund, sign: int) -> None:
+    """Change what went back by card. While the card has the money, what went another way is not in its place."""
+    changes = {
+        "refunded": payment.refunded + sign * refund.amount,
+        "returned_elsewhere": payment.returned_elsewhere - sign * (refund.elsewhere or 0),
+    }
+    write_changes(payment, payment.state, changes, clock.now())
+
+
+def _keep_or_forget_elsewhere(refund: CardRefund) -> None:
+    """The bank sends back what had come twice: now it has come once. But where staff have settled that it came twice,
+    the transfer counts no more, and the refund has not arrived at all."""
+    is_once = refund.elsewhere_ref is not None and issues.close_issue(
+        kind=TWICE,
+        ref=str(refund.id),
+        state="auto_fixed",
+        by="the gateway's word",
+        resolution="The bank has sent the card refund back; the transfer stands.",
+    )
+    if not is_once:
+        write_changes(refund, refund.state, {"elsewhere": None, "elsewhere_ref": None}, clock.now())
 
 
 def _send(refund_id: uuid.UUID, time: int, request_id: str) -> None:

@@ -6,7 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.windows import DESK, PHONE, Open
-from tests.live.shop import LiveShop
+from tests.checkout.conftest import Shopper
+from tests.checkout.refunding import give_back, sku_of
+from tests.live.shop import LiveShop, wait_for
 from tests.web.desk import hire
 from tests.web.people import PASSWORD
 
@@ -49,6 +51,38 @@ def test_support_adjusts_points_and_an_auditor_finds_it_in_the_log(shop: LiveSho
     expect(shown.page.locator("main")).to_contain_text("The parcel came late <b>")
     expect(shown.page.locator("main")).to_contain_text(support)
     shown.look()
+
+
+def test_a_refund_that_no_card_takes_is_paid_another_way(shop: LiveShop, window: Open) -> None:
+    """The forms of two stuck refunds, refused and carried out, on a phone and on a desk."""
+    with shop.app.app_context():
+        buyer = Shopper(shop.app.extensions["gateway"], quantity=2)
+        number = buyer.place(buyer.quote(), "pm_sandbox_refund_fails")["number"]
+        for key in ("a", "b"):
+            give_back(number, lines=[(sku_of(number), 1)], key=key)
+    stuck = "SELECT 1 FROM order_refund r JOIN orders o ON o.id = r.order_id WHERE o.number = %s AND r.state = 'stuck'"
+    wait_for(lambda: len(shop.rows(stuck, number)) == 2, 20, "the bank's refusal")
+    _, support = hire(shop.app, "support")
+    for size, reference in ((PHONE, "FT2026" * 16), (DESK, "FT-2")):
+        shown = window(size)
+        page = shown.page
+        sign_in(page, shop, support)
+        page.goto(f"{shop.stack.url}/admin/orders/{number}")
+        shown.look()
+        form = page.locator("form[action$=elsewhere]").first
+        form.locator("[name=reference]").fill("x" * 101)
+        form.locator("[name=note]").fill("The card is closed")
+        form.locator("button").click()
+        expect(page.locator(".error-summary")).to_contain_text("3 to 100 characters")
+        shown.look()
+        form = page.locator("form[action$=elsewhere]").first
+        expect(form.locator("[name=note]")).to_have_value("The card is closed")
+        form.locator("[name=reference]").fill(reference)
+        form.locator("button").click()
+        expect(page.locator(".flashes")).to_contain_text("was paid another way")
+        expect(page.locator("main")).to_contain_text(reference)
+        shown.look()
+    expect(page.locator("form[action$=elsewhere]")).to_have_count(0)
 
 
 def test_a_customer_has_no_desk(shop: LiveShop, window: Open) -> None:

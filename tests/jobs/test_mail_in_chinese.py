@@ -15,11 +15,14 @@ from app.accounts.queries import get_customer
 from app.gateways.sandbox import SandboxGateway
 from app.kernel.database import session, transaction
 from app.notifications.models import MailMessage
+from app.orders.queries import get_order_view
 from app.outbox.service import Job, add
 from tests.checkout.conftest import Shopper
+from tests.checkout.elsewhere import note, stuck
 from tests.factories.people import actor_of, make_customer
 from tests.jobs.test_mail import one, send
 from tests.sandbox.peers import Process
+from tests.web.test_mail_languages import visible
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -43,6 +46,28 @@ def test_the_receipt(app: Flask, gateway: SandboxGateway, mailbox: Process) -> N
     assert '<html lang="zh-Hant">' in mail["html"]
     stored = session().scalars(select(MailMessage).filter_by(subject_ref=number)).one()
     assert (stored.subject, stored.text_body.split()) == (mail["subject"], mail["text"].split())
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        ("en", ("Refund for order", "so we paid it to you another way", "Reference of the transfer: FT 42")),
+        ("zh-Hant", ("的退款", "我們已改用其他方式退款給您", "轉帳參考編號：FT 42")),
+    ],
+)
+def test_a_refund_that_was_paid_another_way(
+    app: Flask, gateway: SandboxGateway, mailbox: Process, locale: str, words: tuple[str, str, str]
+) -> None:
+    number, refund_id = stuck(gateway)
+    speaks(get_order_view(number).customer_id, locale)
+    note(number, refund_id, "FT 42")
+    assert send(app, f"refund_elsewhere:{refund_id}") == ["mail.refund_elsewhere"]
+    mail = one(mailbox, "FT 42")
+    assert words[0] in mail["subject"]
+    for part in (mail["text"], visible(mail["html"])):
+        for said in (*words[1:], number, "HK$230.00"):
+            assert said in part, said
+    requests.delete(f"{mailbox.url}/api/messages", timeout=5)
 
 
 def test_the_language_counts_that_is_chosen_when_the_mail_is_written(

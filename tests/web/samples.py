@@ -240,9 +240,16 @@ def order(status: str = "paid", refunded: bool = False) -> Obj:
         card_charged=hkd(64500),
         points_earned=645,
         rules_version=1,
-        refunds=[Obj(created_at=NOW, points=2100, card=hkd(21000), reason="Returned")] if refunded else [],
+        refunds=[
+            Obj(created_at=NOW, points=2100, card=hkd(21000), reason="Returned", elsewhere_ref=reference)
+            for reference in ([None, "FT2026" * 16] if refunded else [])
+        ],
         timeline=[
-            Obj(at=NOW + timedelta(minutes=1), event="paid", text="Payment confirmed"),
+            Obj(
+                at=NOW + timedelta(minutes=1),
+                event="paid",
+                text="Payment confirmed" + refunded * (" " + "FT2026" * 16),
+            ),
             Obj(at=NOW, event="placed", text="Order placed, 6,000 miles held"),
         ],
         address=address(),

@@ -25,6 +25,7 @@ CONTEXTS: dict[str, Context] = {
     "payment_failed": mail(reason="Your bank declined the card."),
     "order_cancelled": mail(points=6000, card=hkd(64500)),
     "order_refunded": mail(points=2100, card=hkd(21000), reason=None, taken_back=210),
+    "refund_elsewhere": mail(paid=hkd(21000), reference="<b>" + "FT2026" * 16),
     "welcome": mail(),
     "points_adjusted": mail(
         points=-500, balance=17740, reason="Correction", statement_url="https://shop.example/miles"

@@ -63,6 +63,7 @@ NEEDED = {
     ("GET", "/admin/reconciliation/<kind>/<path:ref>"): "payments.read",
     ("POST", "/admin/reconciliation/<kind>/<path:ref>"): "payments.settle",
     ("POST", "/admin/orders/<number>/refunds/<uuid:refund_id>/again"): "orders.refund",
+    ("POST", "/admin/orders/<number>/refunds/<uuid:refund_id>/elsewhere"): "orders.refund",
     ("POST", "/admin/orders/<number>/cancel"): "orders.refund",
     ("POST", "/admin/payments/<uuid:payment_id>/ask"): "payments.ask",
     ("POST", "/admin/payments/<uuid:payment_id>/accept"): "payments.settle",

@@ -96,6 +96,43 @@ def test_a_refund_that_the_bank_sent_back_is_sent_again(app: Flask, admin: Desk,
     assert send(app, payment_id) == ["failed", "succeeded"]
 
 
+@shows("/admin/orders/<number>/refunds/<uuid:refund_id>/elsewhere")
+def test_a_refund_that_no_card_takes_is_paid_another_way(app: Flask, admin: Desk) -> None:
+    _, number, payment_id = bought(app, "pm_sandbox_refund_fails")
+    with app.app_context():
+        give_back(number)
+    assert send(app, payment_id) == ["failed"]
+    page, refund = f"/admin/orders/{number}", order_of(app, number).refunds[0]
+    path = f"{page}/refunds/{refund.id}/elsewhere"
+    shown = admin.get(page)
+    assert "HK$130.00 was paid another way" in shown.text
+    assert "nothing goes to the card any more, and the customer is told by mail" in text_of(shown)
+    assert "paid another way" not in Desk(app, "auditor").get(page).text
+
+    before = audit_rows(app)
+    for reference, note, field in (("FT 42", "no", "note"), (" ", "asked for it", "reference")):
+        refused = admin.post(path, reference=reference, note=note)
+        assert refused.status_code == 422
+        assert f'href="#elsewhere-{refund.id}-{field}"' in refused.text
+        assert f'id="elsewhere-{refund.id}-{field}-error"' in refused.text
+        assert note in refused.text
+    assert (order_of(app, number).refunds[0].state, audit_rows(app)) == ("stuck", before)
+
+    answer = admin.post(path, reference="FT <b>42</b>", note="asked for it by mail")
+    assert answer.status_code == 303
+    shown = admin.get(answer.location)
+    assert "HK$130.00 was paid another way. The refund is done" in text_of(shown)
+    assert "paid another way, FT &lt;b&gt;42&lt;/b&gt;" in shown.text
+    assert "HK$0.00 given back, HK$130.00 paid another way instead" in text_of(shown)
+    assert "was paid another way</button>" not in shown.text
+    assert audit_rows(app) == before + 1
+    assert (latest_audit(app).action, latest_audit(app).actor_id) == ("order.refund_elsewhere", admin.id)
+    assert (order_of(app, number).status, order_of(app, number).refunds[0].state) == ("refunded", "done")
+    again = admin.post(path, reference="FT 43", note="and once more")
+    assert (again.status_code, "nothing to pay another way" in again.text) == (409, True)
+    assert audit_rows(app) == before + 1
+
+
 def doubtful(app: Flask, peer: Gateway, *, surplus_back: bool) -> tuple[str, uuid.UUID]:
     """An order for which the gateway captured a cent too much, and perhaps has given that back."""
     _, number, payment_id = bought(app, "pm_sandbox_wrong_amount")

@@ -11,8 +11,11 @@ import pytest
 from app.blueprints.common.pages import day
 from app.kernel import clock
 from app.kernel.database import transaction
+from app.orders.queries import get_order_view
 from app.orders.service import moving
 from tests.checkout.conftest import Shopper
+from tests.checkout.elsewhere import note
+from tests.checkout.refunding import give_back, send
 from tests.factories.people import actor_of, give_points
 from tests.factories.shop import fill_cart
 from tests.web.conftest import Buyer
@@ -76,13 +79,13 @@ def test_many_orders_are_cut_into_pages(buyer: Make) -> None:
     assert shopper.go("/account/orders?cursor=nonsense").status == 422
 
 
-def place(shopper: Buyer) -> str:
+def place(shopper: Buyer, card: str = "pm_card_visa") -> str:
     """An order by the services: 23 walks through the pages would take a minute."""
     made = Shopper.__new__(Shopper)
     made.gateway, made.id, made.variant_id = shopper.app.extensions["gateway"], shopper.id, shopper.variant_id
     made.address_id = shopper.address_id
     fill_cart(shopper.id, {shopper.variant_id: 1})
-    return str(made.place(made.quote())["number"])
+    return str(made.place(made.quote(), card)["number"])
 
 
 def link(page: Page, rel: str) -> str:
@@ -112,6 +115,21 @@ def test_cancelling_asks_first_and_gives_everything_back(buyer: Make) -> None:
     assert "it cannot be cancelled" in shopper.page.text
     assert shopper.everything() == before
     assert "Cancel this order" not in shopper.page.text
+
+
+def test_a_refund_that_was_paid_another_way_is_not_said_to_be_on_the_card(buyer: Make) -> None:
+    shopper = buyer()
+    with shopper.app.app_context():
+        number = place(shopper, "pm_sandbox_refund_fails")
+        give_back(number)
+        send(number, shopper.app.extensions["gateway"])
+        note(number, get_order_view(number).refunds[0].id, "FT-42 &")
+    page = shopper.go(f"/account/orders/{number}")
+    assert "HK$130.00 back to you another way, reference FT-42 &" in page.text
+    assert "FT-42 &amp;" in page.html
+    assert "HK$130.00 back to your card" not in page.text
+    assert "Your card could not take HK$130.00, so we paid it to you another way." in page.text
+    assert shopper.order(number).status == "refunded"
 
 
 def test_an_order_that_has_left_cannot_be_cancelled(buyer: Make) -> None:

@@ -13,7 +13,8 @@ from app.blueprints.backoffice.history import history_of
 from app.blueprints.backoffice.lists import Column, StaffList
 from app.blueprints.common.actors import actor_from_request
 from app.blueprints.common.checkout import gateway
-from app.checkout import by_hand, refunds
+from app.checkout import by_hand, elsewhere, refunds
+from app.checkout.covering import list_owed
 from app.orders import queries, staff_queries
 from app.orders.models import Order
 from app.orders.service import moving
@@ -88,6 +89,21 @@ class Orders(StaffList):
             again=lambda tried: self._page(number, tried),
         )
 
+    @action("/<number>/refunds/<uuid:refund_id>/elsewhere", permission="orders.refund")
+    def note_paid_elsewhere(self, number: str, refund_id: uuid.UUID) -> Answer:
+        reference, note, who = typed("reference"), typed("note"), actor_from_request()
+        return perform(
+            lambda: elsewhere.note_paid_elsewhere(
+                number=number, refund_id=refund_id, reference=reference, note=note, actor=who
+            ),
+            form=f"elsewhere-{refund_id}",
+            done=lambda paid: (
+                f"{paid.display} was paid another way. The refund is done, and the customer is told."
+            ),
+            back=self.get_url(".show", number=number),
+            again=lambda tried: self._page(number, tried),
+        )
+
     def _page(self, number: str, tried: Attempt = NOTHING_TRIED) -> str:
         order = queries.get_order_view(number)
         return self.render(
@@ -96,6 +112,7 @@ class Orders(StaffList):
             can_cancel=order.can_cancel and reader_may("orders.refund"),
             moves=_moves(order) if reader_may("orders.move") else [],
             payments=_payments(number) if reader_may("payments.read") else None,
+            owed=list_owed(order.id) if any(one.state == "stuck" for one in order.refunds) else {},
             audit=history_of("order", number),
             tried=tried,
         )

@@ -79,6 +79,7 @@ def contexts(shop_url: str) -> Mapping[str, Mapping[str, Any]]:
         "order_cancelled": order | {"points": 2_000, "card": hkd(25_000)},
         "order_refunded": order
         | {"points": 500, "card": hkd(6_250), "reason": "The handle was broken.", "taken_back": 62},
+        "refund_elsewhere": order | {"paid": hkd(6_250), "reference": "20261122-0042"},
         "order_revived": order,
         "order_shipped": order,
         "points_adjusted": statement | {"points": -500, "reason": "Correction"},
