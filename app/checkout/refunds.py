@@ -45,7 +45,7 @@ def _apply(
     refund = refunding.lock_by_card_refund(refund_id)
     if refund is None or not applied.changed:
         return
-    if applied.elsewhere_ref is not None:
+    if applied.elsewhere_ref is not None or (applied.after == "succeeded" and refund.state == "done"):
         _tell_beside(order, applied, actor)
     elif applied.after == "succeeded" and refund.state != "done":
         refund.state, refund.done_at = "done", clock.now()

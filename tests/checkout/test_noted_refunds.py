@@ -195,6 +195,23 @@ def test_a_refund_of_ours_that_arrived_after_all_is_not_somebody_elses(
     assert differences() == []
 
 
+def test_what_was_made_good_and_then_arrives_as_well_is_seen(gateway: SandboxGateway, peer: Gateway) -> None:
+    order = Bought(gateway, peer)
+    refund_id = order.lose_refund(lines=[(sku_of(order.number), 1)])
+    amount = card_refunds_of(order.number)[0].amount
+    session().rollback()
+    assert peer.refund(order.ref, amount, "by-hand").status_code == 201
+    assert order.note() == amount
+    assert states(order.number) == ("paid", ["done"], ["failed"])
+    assert peer.refund(order.ref, amount, str(refund_id)).status_code == 201
+    for _ in range(2):
+        ask_refund(refund_id=refund_id, gateway=gateway, actor=ACTOR)
+        assert order.money() == (amount, amount, 2 * amount)
+        assert ("refunded_twice", "open") in issues_of(order.number)
+    assert [one.event for one in get_order_view(order.number).timeline].count("refunded_twice") == 1
+    assert differences() == []
+
+
 def test_without_a_word_on_the_refund_nothing_is_noted(
     gateway: SandboxGateway, peer: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:

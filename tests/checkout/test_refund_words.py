@@ -38,9 +38,9 @@ class Bought:
         self.payment, self.ref, self.paid = payment.id, str(payment.gateway_ref), payment.captured
         session().rollback()
 
-    def lose_refund(self) -> uuid.UUID:
-        """All of it is given back, and never heard of again: the card refund, which has failed a day later."""
-        give_back(self.number)
+    def lose_refund(self, lines: list[tuple[str, int]] | None = None) -> uuid.UUID:
+        """All of it, or `lines`, is given back, and lost on the way: the card refund, which has failed a day later."""
+        give_back(self.number, lines=lines)
         self.peer.control("faults", {"fault": "error_500", "next": 1})
         send(self.number, self.gateway)
         with clock.travel(hours=24):
