@@ -78,7 +78,7 @@ def payment_failed(payload: Mapping[str, Any]) -> Draft | None:
     order = get_order_view(payload["order_number"])
     if not _is_still(order, "payment_failed", payload):
         return None
-    code = payload.get("reason") or order.failure_code
+    code = str(payload.get("reason") or order.failure_code)
     return _about(order, reason=DECLINE_REASONS.get(code, DECLINE_REASONS["CARD_DECLINED"]))
 
 

@@ -24,7 +24,7 @@ from app.orders.service import moving, refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
 from app.orders.states import REFUNDABLE
 from app.outbox.service import add
-from app.payments import disputes, issues, queries
+from app.payments import disputes, issues, queries, refund_issues
 from app.payments import refunds as card_refunds
 from app.payments.gateway import DISPUTED
 from app.payments.models import CardRefund
@@ -137,7 +137,7 @@ def end_by_bank(order: LockedOrder, refund: OrderRefund, *, payment_id: uuid.UUI
 
 def close_waiting(refund_id: uuid.UUID, actor: Actor, *, state: str, resolution: str) -> None:
     """Close what is open about a card refund that has not arrived."""
-    for kind in (card_refunds.WAITING, card_refunds.STUCK):
+    for kind in (refund_issues.WAITING, refund_issues.STUCK):
         issues.close_issue(kind=kind, ref=str(refund_id), state=state, by=actor.name, resolution=resolution)
 
 
@@ -178,7 +178,7 @@ def _tell_failed(order: LockedOrder, card_refund: CardRefund, error: ShopError |
     reason = error.code if isinstance(error, ShopError) else type(error).__name__
     log.error("refund could not go out", order=order.number, refund=str(card_refund.id), reason=reason)
     issues.record_issue(
-        kind=card_refunds.WAITING,
+        kind=refund_issues.WAITING,
         ref=str(card_refund.id),
         detail={
             "order_number": order.number,

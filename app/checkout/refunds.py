@@ -15,7 +15,7 @@ from app.orders.models import OrderRefund
 from app.orders.service import moving, refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
 from app.orders.states import REFUNDABLE
-from app.payments import disputes, elsewhere, issues
+from app.payments import disputes, elsewhere, issues, refund_issues
 from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
 from app.payments.gateway import DISPUTED, Absent, RefundRefused, RefundSnapshot, Unknown
@@ -59,11 +59,11 @@ def _apply(
         refund.state, refund.done_at = "stuck", None
         session().flush()
         if applied.reason == DISPUTED and not _is_decided(applied.payment_id):
-            card_refunds.tell_put_off(
+            refund_issues.tell_put_off(
                 refund_id=refund_id, reference=order.number, amount=applied.amount, currency=order.currency
             )
         else:
-            card_refunds.tell_stuck(applied, currency=order.currency)
+            refund_issues.tell_stuck(applied, currency=order.currency)
 
 
 def send_again(*, number: str, refund_id: uuid.UUID, actor: Actor) -> None:
@@ -115,7 +115,7 @@ def _tell_beside(order: LockedOrder, applied: AppliedRefund, actor: Actor) -> No
 
 def _close(card_refund_id: uuid.UUID, actor: Actor, *, state: str, resolution: str) -> None:
     ref = str(card_refund_id)
-    issues.close_issue(kind=card_refunds.STUCK, ref=ref, state=state, by=actor.name, resolution=resolution)
+    issues.close_issue(kind=refund_issues.STUCK, ref=ref, state=state, by=actor.name, resolution=resolution)
 
 
 def _is_decided(payment_id: uuid.UUID) -> bool:

@@ -9,7 +9,8 @@ from app.kernel import clock
 from app.kernel.errors import Conflict, invalid
 from app.payments import issues
 from app.payments.models import CardRefund, Payment
-from app.payments.refunds import TWICE, AppliedRefund, check_left, left_of, lock_refund
+from app.payments.refund_issues import TWICE
+from app.payments.refunds import AppliedRefund, check_left, left_of, lock_refund
 from app.payments.service import write_changes
 
 ONE_OF_THEM = (

@@ -14,16 +14,9 @@ from app.outbox import service as outbox
 from app.payments import disputes, issues, refund_rules, rules
 from app.payments.gateway import DISPUTED, NEVER_ARRIVED, Absent, RefundRefused, RefundSnapshot, Unknown
 from app.payments.models import CardRefund, Payment
+from app.payments.refund_issues import TWICE, tell_put_off
 from app.payments.service import lock_payment, write_changes
 from app.payments.states import CARD_REFUND
-
-WAITING = "refund_waits"
-"""Kind of the issue about a refund that waits until the bank has decided."""
-STUCK = "refund_stuck"
-"""Kind of the issue about a refund that the gateway refused, or that the bank sent back."""
-TWICE = "refunded_twice"
-"""Kind of the issue about money that went to the customer another way, and then by card as well."""
-
 
 COVERED = "it was given back another way"
 """Why a refund that had waited for the bank is not sent."""
@@ -86,34 +79,6 @@ def put_off(*, refund_id: uuid.UUID, payment_id: uuid.UUID, amount: int, reason:
     refund = _store(refund_id, payment_id, amount, reason)
     write_changes(refund, "failed", {"last_error": DISPUTED, "next_check_at": None}, clock.now())
     tell_put_off(refund_id=refund_id, reference=payment.reference, amount=amount, currency=payment.currency)
-
-
-def tell_put_off(*, refund_id: uuid.UUID, reference: str, amount: int, currency: str) -> None:
-    """The issue about a refund that waits until the bank has decided."""
-    issues.record_issue(
-        kind=WAITING,
-        ref=str(refund_id),
-        detail={"order_number": reference, "amount": amount, "currency": currency},
-        suggestion="When the dispute is decided, what the bank has not given back goes out by itself.",
-    )
-
-
-def tell_stuck(applied: AppliedRefund, *, currency: str) -> None:
-    """The issue about a refund that did not arrive: one each time that it fails."""
-    issues.record_issue(
-        kind=STUCK,
-        ref=str(applied.refund_id),
-        detail={
-            "order_number": applied.reference,
-            "payment": str(applied.payment_id),
-            "amount": applied.amount,
-            "currency": currency,
-            "reason": applied.reason,
-            "failed_at": clock.now().isoformat(timespec="seconds"),
-        },
-        suggestion="Send the refund again on the order's page. If the card is gone, pay the customer another way, and "
-        "take note of that there.",
-    )
 
 
 def to_send(*, payment_id: uuid.UUID, amount: int) -> int:

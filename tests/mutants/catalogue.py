@@ -148,8 +148,8 @@ _NAMED = (
         (
             Edit(
                 "jobs/handlers/mail.py",
-                "    if letter is None or letter.is_sent:\n",
-                "    if letter is None:\n",
+                "    if letter is not None and letter.is_sent:\n",
+                "    if letter is not None and not letter:\n",
             ),
         ),
     ),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.simulation.history import History
 
 PAYABLE_FOR = timedelta(days=7)
+DYING = 0.4
+"""The share of orders, payments and cancels that may die: at one of their five crash points, or as the others."""
 CANCELLABLE = ("payment_pending", "payment_failed", "paid", "packed", "shipped")
 TOKENS = {
     "pm_card_visa": 30,
@@ -206,7 +208,7 @@ def _ask_first(history: History, what: str, route: str, person: Person, body: st
 
 def _ask(history: History, asked: Asked, prefix: str) -> None:
     known, struck = asked.answer is not None, ""
-    with history.attempt(prefix + asked.what):
+    with history.attempt(prefix + asked.what, share=DYING, points=5):
         try:
             answer = asked.call(asked.request())
         except ShopError as error:

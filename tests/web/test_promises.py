@@ -48,4 +48,4 @@ def test_the_miles_page_says_which_tier_and_what_is_missing(buyer: Make) -> None
         give_points(shopper.id, 1)
         falls = {"tier": "gold", "tier_until": clock.now() + timedelta(days=30)}
         session.execute(update(PointsAccount).where(PointsAccount.customer_id == shopper.id).values(**falls))
-    assert "Tier Gold kept until" in shopper.go("/account/miles").text
+    assert "Tier Gold 60,000 to earn until" in shopper.go("/account/miles").text

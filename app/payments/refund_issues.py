@@ -1,0 +1,47 @@
+"""What staff are told about card refunds that wait, that did not arrive, or that went out twice."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from app.kernel import clock
+from app.payments import issues
+
+if TYPE_CHECKING:
+    from app.payments.refunds import AppliedRefund
+
+WAITING = "refund_waits"
+"""Kind of the issue about a refund that waits until the bank has decided."""
+STUCK = "refund_stuck"
+"""Kind of the issue about a refund that the gateway refused, or that the bank sent back."""
+TWICE = "refunded_twice"
+"""Kind of the issue about money that went to the customer another way, and then by card as well."""
+
+
+def tell_put_off(*, refund_id: uuid.UUID, reference: str, amount: int, currency: str) -> None:
+    """The issue about a refund that waits until the bank has decided."""
+    issues.record_issue(
+        kind=WAITING,
+        ref=str(refund_id),
+        detail={"order_number": reference, "amount": amount, "currency": currency},
+        suggestion="When the dispute is decided, what the bank has not given back goes out by itself.",
+    )
+
+
+def tell_stuck(applied: AppliedRefund, *, currency: str) -> None:
+    """The issue about a refund that did not arrive: one each time that it fails."""
+    issues.record_issue(
+        kind=STUCK,
+        ref=str(applied.refund_id),
+        detail={
+            "order_number": applied.reference,
+            "payment": str(applied.payment_id),
+            "amount": applied.amount,
+            "currency": currency,
+            "reason": applied.reason,
+            "failed_at": clock.now().isoformat(timespec="seconds"),
+        },
+        suggestion="Send the refund again on the order's page. If the card is gone, pay the customer another way, and "
+        "take note of that there.",
+    )
