@@ -29,7 +29,7 @@ def note_paid_elsewhere(
     `reference` is the bank's, of the transfer, and the shopper reads it; `note` is for the audit log. The gateway is
     not asked: it knows nothing of a transfer. Where the card refund arrives all the same, staff hear of it.
     Raises OrderNotFound, PaymentDisputed, RuleBroken naming `reference` or `note`, Conflict `REFUND_NOT_STUCK`,
-    `REFUND_EXCEEDS_PAID`; nothing has changed then.
+    `REFUND_NOT_OWED`, `REFUND_EXCEEDS_PAID`; nothing has changed then.
     """
     reference, note = elsewhere.checked_reference(reference), issues.checked_note(note)
     order = lock_order(number=number)
@@ -37,7 +37,12 @@ def note_paid_elsewhere(
     if refund.state != "stuck" or refund.card_refund_id is None:
         text = f"This refund is {refund.state}; there is nothing to pay another way."
         raise Conflict(text, code="REFUND_NOT_STUCK")
-    owed = count_owed(refund) or None
+    owed = count_owed(refund)
+    if not owed:
+        text = (
+            "Nothing of this refund is owed any more: it went back another way. Send it again, and it ends."
+        )
+        raise Conflict(text, code="REFUND_NOT_OWED")
     card_refund = elsewhere.note(refund_id=refund.card_refund_id, amount=owed, reference=reference)
     paid = Money(card_refund.elsewhere or 0, order.currency)
     refund.state, refund.done_at = "done", clock.now()

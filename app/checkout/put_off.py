@@ -119,7 +119,7 @@ def end_covered(
     ]
     for card_refund, refund in sorted(stuck, key=lambda one: one[0].amount != given):
         if not count_owed(refund):
-            _end_one(order, refund, card_refund, state="resolved", resolution=resolution, actor=actor)
+            end_one(order, refund, card_refund, state="resolved", resolution=resolution, actor=actor)
 
 
 def end_by_bank(order: LockedOrder, refund: OrderRefund, *, payment_id: uuid.UUID, actor: Actor) -> str:
@@ -146,7 +146,7 @@ def _settle_one(order: LockedOrder, refund: OrderRefund, card_refund: CardRefund
     owed, is_waiting = count_owed(refund), card_refund.last_error == DISPUTED
     if not owed:
         text = "It was given back another way."
-        _end_one(order, refund, card_refund, state="auto_fixed", resolution=text, actor=actor)
+        end_one(order, refund, card_refund, state="auto_fixed", resolution=text, actor=actor)
     elif is_waiting:
         refund.card_refund_id = card_refunds.retry_refund(
             refund_id=card_refund.id, amount=owed, request_id=actor.request_id
@@ -158,7 +158,7 @@ def _settle_one(order: LockedOrder, refund: OrderRefund, card_refund: CardRefund
         close_waiting(card_refund.id, actor, state="auto_fixed", resolution=text)
 
 
-def _end_one(
+def end_one(
     order: LockedOrder,
     refund: OrderRefund,
     card_refund: CardRefund,
@@ -167,6 +167,7 @@ def _end_one(
     resolution: str,
     actor: Actor,
 ) -> None:
+    """Nothing of a stuck refund is owed any more: it is done, and its issues are closed."""
     refund.state, refund.done_at = "done", clock.now()
     session().flush()
     card_refunds.mark_covered(card_refund.id)

@@ -22,6 +22,7 @@ from app.payments.gateway import DISPUTED, Absent, RefundRefused, RefundSnapshot
 from app.payments.refunds import AppliedRefund
 
 BOUNCED = "Your bank has sent the money of your refund back to us. We are looking after it."
+ALREADY = "All of it had gone back another way."
 AGAIN = "We are sending the money of your refund to your card again."
 ALSO_BY_CARD = (
     "The refund that we paid you another way has reached your card as well. We will write to you about it."
@@ -68,7 +69,7 @@ def _apply(
 
 def send_again(*, number: str, refund_id: uuid.UUID, actor: Actor) -> None:
     """Staff send the card part of a stuck refund once more, but for what a bank, or staff at the gateway, have given
-    back. Called inside one transaction.
+    back; it ends when that is all of it. Called inside one transaction.
 
     Raises OrderNotFound, PaymentDisputed, Conflict `REFUND_NOT_STUCK`, `REFUND_EXCEEDS_PAID`.
     """
@@ -80,19 +81,31 @@ def send_again(*, number: str, refund_id: uuid.UUID, actor: Actor) -> None:
         )
     was = refund.card_refund_id
     owed = count_owed(refund)
-    now_sent = card_refunds.retry_refund(refund_id=was, amount=owed or None, request_id=actor.request_id)
-    refund.card_refund_id, refund.state = now_sent, "running"
-    session().flush()
-    put_off.close_waiting(was, actor, state="resolved", resolution="It was sent again.")
-    story.tell(order_id=order.id, event="refund_again", text=AGAIN, actor=actor)
+    now_sent = _send_owed(order, refund, was, owed, actor) if owed else None
+    if now_sent is None:
+        card_refund = payment_queries.get_refund(was)
+        put_off.end_one(order, refund, card_refund, state="resolved", resolution=ALREADY, actor=actor)
     audit.record(
         actor=actor,
         action="order.refund_sent_again",
         target_type="order",
         target_id=number,
         before={"refund": str(refund_id), "card_refund": str(was)},
-        after={"refund": str(refund_id), "card_refund": str(now_sent)},
+        after={
+            "refund": str(refund_id),
+            "state": refund.state,
+            "card_refund": str(now_sent) if now_sent else None,
+        },
     )
+
+
+def _send_owed(order: LockedOrder, refund: OrderRefund, was: uuid.UUID, owed: int, actor: Actor) -> uuid.UUID:
+    now_sent = card_refunds.retry_refund(refund_id=was, amount=owed, request_id=actor.request_id)
+    refund.card_refund_id, refund.state = now_sent, "running"
+    session().flush()
+    put_off.close_waiting(was, actor, state="resolved", resolution="It was sent again.")
+    story.tell(order_id=order.id, event="refund_again", text=AGAIN, actor=actor)
+    return now_sent
 
 
 def finish(order: LockedOrder, refund: OrderRefund, *, event: str, text: str, actor: Actor) -> None:

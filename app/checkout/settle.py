@@ -30,6 +30,7 @@ from app.orders.service.moving import LockedOrder, lock_order
 from app.outbox.service import add
 from app.payments import failures
 from app.payments import queries as payment_queries
+from app.payments import refunds as card_refunds
 from app.payments import service as payments
 from app.payments.errors import DECLINE_SENTENCES, public_decline_code
 from app.payments.gateway import Absent, Snapshot, Unknown
@@ -119,19 +120,26 @@ def _complete_or_refund(order: LockedOrder, applied: Applied, actor: Actor) -> s
 
 
 def _revive_or_refund(order: LockedOrder, applied: Applied, actor: Actor) -> str:
-    """Late success of a failed order: take points and stock again if they are still there."""
+    """Late success of a failed order: take points and stock again if they are still there, and the money as well."""
     attempt = order.attempt + 1
     try:
         with session().begin_nested():
+            _check_kept(applied)
             take_again(order, attempt=attempt, actor=actor)
             complete(order, actor=actor)
         text = "Your bank confirmed the payment late, and your order goes ahead."
         story.tell(order_id=order.id, event="revived", text=text, actor=actor)
         add(mail("order_revived", order), request_id=actor.request_id)
         return "paid"
-    except (StockInsufficient, HoldNotFound, PointsInsufficient):
+    except (StockInsufficient, HoldNotFound, PointsInsufficient, PaymentDisputed):
         text = "Your bank confirmed the payment too late for this order. We are sending the money back to your card."
         return _give_money_back(order, applied, actor, text=text, reason="late_capture")
+
+
+def _check_kept(applied: Applied) -> None:
+    """Raises PaymentDisputed when a bank has taken any of it back, or is deciding about that."""
+    if card_refunds.to_send(payment_id=applied.payment_id, amount=applied.amount) < applied.amount:
+        raise PaymentDisputed("The bank has taken this money back.")
 
 
 def take_again(order: LockedOrder, *, attempt: int, actor: Actor) -> None:

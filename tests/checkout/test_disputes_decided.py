@@ -19,10 +19,12 @@ from app.orders.queries import get_order_view
 from app.payments import disputes, issues, queries
 from app.payments.bookkeeping import DisputeSnapshot
 from app.payments.refunds import PaymentDisputed
+from app.rewards.queries import get_balance
 from tests.checkout.conftest import Shopper, truth_about
 from tests.checkout.refunding import STAFF, bought, card_refunds_of, give_back, send, sku_of
 from tests.checkout.test_cancelling import cancel_order
 from tests.checkout.test_disputed_refunds import ACTOR, Late, told
+from tests.factories.shop import stock_of
 from tests.sandbox.peers import Gateway
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -167,6 +169,25 @@ def test_late_money_whose_dispute_was_lost_before_we_knew(
     assert len(card_refunds_of(number)) == (1 if sent else 0)
     assert issue_states(number) == []
     assert queries.get_issue("payment_without_order", str(payment_id)).state == "auto_fixed"
+    assert differences() == []
+
+
+def test_late_money_that_a_bank_has_taken_back_revives_nothing(
+    gateway: SandboxGateway, peer: Gateway
+) -> None:
+    shopper = Shopper(gateway, points=5_000, price=10_000)
+    number = shopper.place(shopper.quote(500), "pm_card_chargeDeclined")["number"]
+    payment_id, truth = truth_about(gateway, number)
+    peer.control(f"payments/{truth.gateway_ref}/late-authorize")
+    told(number, "lost")
+    ask_payment(payment_id=payment_id, gateway=gateway, actor=ACTOR)
+    send(number, gateway)
+    assert get_order_view(number).status == "refunded"
+    session().rollback()
+    balance = get_balance(shopper.id)
+    assert (balance.available, balance.held, balance.pending) == (5_000, 0, 0)
+    assert stock_of(shopper.variant_id) == (100, 0)
+    assert returned(peer, number) == 0
     assert differences() == []
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.audit.models import AuditEntry
 from app.checkout import by_hand
+from app.checkout.elsewhere import note_paid_elsewhere
 from app.checkout.refunds import send_again
 from app.gateways.asking import ask_payment, ask_refund
 from app.gateways.matching import match
@@ -126,6 +127,38 @@ def test_of_what_is_covered_in_part_the_rest_is_sent(gateway: SandboxGateway, pe
     order.send_stuck()
     assert order.money() == (order.paid - 700, 700, order.paid)
     order.settled()
+
+
+def test_one_that_bounces_after_it_was_made_good_ends_without_being_sent(
+    gateway: SandboxGateway, peer: Gateway
+) -> None:
+    order = Bought(gateway, peer)
+    give_back(order.number, lines=[(sku_of(order.number), 1)])
+    send(order.number, gateway)
+    (refund,) = card_refunds_of(order.number)
+    refund_id, ref, amount = refund.id, refund.gateway_ref, refund.amount
+    session().rollback()
+    assert peer.refund(order.ref, amount, "by-hand").status_code == 201
+    assert order.note() == amount
+    peer.control(f"refunds/{ref}/failed")
+    ask_refund(refund_id=refund_id, gateway=gateway, actor=ACTOR)
+    assert states(order.number) == ("paid", ["stuck"], ["failed"])
+    stuck = get_order_view(order.number).refunds[0].id
+    session().rollback()
+    with pytest.raises(Conflict) as refused:
+        run_atomically(
+            lambda: note_paid_elsewhere(
+                number=order.number, refund_id=stuck, reference="TT-1", note="by transfer", actor=STAFF
+            )
+        )
+    assert refused.value.code == "REFUND_NOT_OWED"
+    session().rollback()
+    run_atomically(lambda: send_again(number=order.number, refund_id=stuck, actor=STAFF))
+    assert states(order.number) == ("paid", ["done"], ["failed"])
+    send(order.number, gateway)
+    assert order.money() == (0, amount, amount)
+    assert {state for _, state in issues_of(order.number)} == {"resolved"}
+    assert differences() == []
 
 
 def test_parts_that_come_one_by_one_add_up(gateway: SandboxGateway, peer: Gateway) -> None:
