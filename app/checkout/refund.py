@@ -22,7 +22,7 @@ from app.kernel.errors import Conflict, invalid
 from app.kernel.money import Money
 from app.orders.models import OrderRefund
 from app.orders.rules import LinePaid, LineRefund, RefundPlan, Strategy, Tenders, plan_refund
-from app.orders.service import moving, refunding, story
+from app.orders.service import line_lots, moving, refunding, story
 from app.orders.service.moving import LockedOrder, lock_order, look_at_order
 from app.orders.states import REFUNDABLE
 from app.outbox.service import MAIL_QUEUE, Job, add
@@ -192,7 +192,8 @@ def _move_points(order: LockedOrder, plan: RefundPlan, idem_key: str, actor: Act
     key = f"refund:{order.id}:{idem_key}"
     if plan.give.points:
         rules = rules_of_version(order.rules_version)
-        points_refunds.return_points(**who, points=plan.give.points, idem_key=key, rules=rules, actor=actor)
+        lots = line_lots.count_back(order_id=order.id, plan=plan)
+        points_refunds.return_points(**who, lots=lots, idem_key=key, rules=rules, actor=actor)
     del who["order_id"]
     if plan.earned:
         points_refunds.take_back(

@@ -24,7 +24,7 @@ from app.kernel import clock, ids
 from app.kernel.actor import Actor
 from app.kernel.database import session
 from app.kernel.errors import RuleBroken
-from app.orders.service import placing
+from app.orders.service import line_lots, placing
 from app.payments import service as payments
 from app.rewards.errors import PointsInsufficient
 from app.rewards.queries import rules_in_force
@@ -83,7 +83,7 @@ def reserve(
         )
     _empty_cart(quote)
     if quote.points:
-        holds.hold(
+        held = holds.hold(
             customer_id=quote.customer_id,
             order_id=order_id,
             order_number=number,
@@ -91,6 +91,8 @@ def reserve(
             rules=rules_in_force(),
             actor=actor,
         )
+        points = {position: line.points for position, line in enumerate(quote.lines, start=1)}
+        line_lots.write(order_id=order_id, held=held, lines=points)
     _reserve_stock(quote, order_id)
     return Reserved(order_id, number, payment_id)
 

@@ -7,11 +7,13 @@ reorder; the order's row lock makes it safe to do at once. Called inside one tra
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from app.checkout import put_off, without_order
 from app.checkout.cancelling import cancel_paid
@@ -25,7 +27,7 @@ from app.kernel import clock, ids
 from app.kernel.actor import Actor
 from app.kernel.database import session
 from app.orders.models import OrderLine
-from app.orders.service import moving, refunding, story
+from app.orders.service import line_lots, moving, refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
 from app.outbox.service import add
 from app.payments import failures
@@ -148,8 +150,9 @@ def take_again(order: LockedOrder, *, attempt: int, actor: Actor) -> None:
     Raises PointsInsufficient, StockInsufficient: the caller rolls back. The day's cap is not asked here: when the
     bank says yes after its no, the shopper does not lose an order that was within the cap when it was placed.
     """
+    lines = _lines(order)
     if order.points:
-        holds.hold(
+        held = holds.hold(
             customer_id=order.customer_id,
             order_id=order.id,
             order_number=order.number,
@@ -157,7 +160,9 @@ def take_again(order: LockedOrder, *, attempt: int, actor: Actor) -> None:
             rules=rules_of_version(order.rules_version),
             actor=actor,
         )
-    reservations.reserve(order_id=order.id, attempt=attempt, quantities=_quantities(order))
+        line_lots.write(order_id=order.id, held=held, lines={line.position: line.points for line in lines})
+    quantities = {line.variant_id: line.quantity for line in lines}
+    reservations.reserve(order_id=order.id, attempt=attempt, quantities=quantities)
 
 
 def refuse_above_day(order: LockedOrder) -> None:
@@ -263,12 +268,12 @@ def _tell_pending(order: LockedOrder, applied: Applied, actor: Actor) -> None:
 
 def _commit_stock(order: LockedOrder) -> None:
     sold = reservations.commit(order_id=order.id)
-    if sold != len(_quantities(order)):
+    if sold != len(_lines(order)):
         raise StockInsufficient("The stock of this order has gone.")
 
 
-def _quantities(order: LockedOrder) -> dict[uuid.UUID, int]:
-    rows = session().execute(
-        select(OrderLine.variant_id, OrderLine.quantity).where(OrderLine.order_id == order.id)
-    )
-    return {row.variant_id: row.quantity for row in rows}
+def _lines(order: LockedOrder) -> Sequence[Row[*tuple[Any, ...]]]:
+    """`position`, `variant_id`, `quantity`, `points`."""
+    line = OrderLine
+    columns = (line.position, line.variant_id, line.quantity, line.points)
+    return session().execute(select(*columns).where(line.order_id == order.id).order_by(line.position)).all()

@@ -49,6 +49,46 @@ ORDERS = Probe(
     """,
 )
 
+LOTS = Probe(
+    checks={
+        "line_lots": "the lots of an order's lines are what its hold took, and add up to the points of each line",
+        "lots_returned": "what came back to each lot of an order is what the ledger says of its refunds",
+    },
+    examined="SELECT count(*) FROM order_line_lot",
+    sql="""
+      WITH live AS (
+        SELECT h.id, h.tx_id, h.order_id, h.order_number, h.customer_id
+          FROM points_hold h JOIN orders o ON o.id = h.order_id WHERE h.state <> 'released'
+      ), shared AS (
+        SELECT h.order_id, h.order_number, h.customer_id, x.order_id AS said, x.position, x.lot_id, x.points,
+               x.returned
+          FROM live h JOIN order_line_lot x ON x.hold_id = h.id
+      ), gone_back AS (
+        SELECT t.customer_id, t.ref_id, e.lot_id, -sum(e.amount) AS points
+          FROM points_tx t JOIN points_entry e ON e.tx_id = t.id AND e.account = 'redeemed'
+         WHERE t.kind = 'refund' AND t.ref_type = 'order' GROUP BY 1, 2, 3
+      )
+      SELECT 'line_lots', coalesce(l.order_id, x.said) || ' ' || coalesce(l.position, x.position)
+        FROM (SELECT l.order_id, l.position, l.points FROM order_line l JOIN live h USING (order_id)
+               WHERE l.points > 0) l
+        FULL JOIN (SELECT said, position, sum(points) AS points FROM shared GROUP BY 1, 2) x
+          ON x.said = l.order_id AND x.position = l.position
+       WHERE l.points IS DISTINCT FROM x.points
+      UNION ALL
+      SELECT 'line_lots', coalesce(e.order_id, x.order_id) || ' ' || coalesce(e.lot_id, x.lot_id)
+        FROM (SELECT h.order_id, e.lot_id, sum(e.amount) AS points
+                FROM live h JOIN points_entry e ON e.tx_id = h.tx_id AND e.account = 'held' GROUP BY 1, 2) e
+        FULL JOIN (SELECT order_id, lot_id, sum(points) AS points FROM shared GROUP BY 1, 2) x USING (order_id, lot_id)
+       WHERE e.points IS DISTINCT FROM x.points
+      UNION ALL
+      SELECT 'lots_returned', x.order_number || ' ' || x.lot_id
+        FROM (SELECT customer_id, order_number, lot_id, sum(returned) AS points FROM shared GROUP BY 1, 2, 3) x
+        LEFT JOIN gone_back g
+          ON g.customer_id = x.customer_id AND g.ref_id = x.order_number AND g.lot_id = x.lot_id
+       WHERE x.points <> coalesce(g.points, 0)
+    """,
+)
+
 BACK = Probe(
     checks={
         "refunds": "what has come back of an order is the sum over its refunds, and over its lines",
@@ -156,4 +196,4 @@ STOCK = Probe(
     """,
 )
 
-SHOP: tuple[Probe, ...] = (ORDERS, BACK, CARD, STOCK)
+SHOP: tuple[Probe, ...] = (ORDERS, LOTS, BACK, CARD, STOCK)

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kernel.database import Base
@@ -119,6 +119,28 @@ class OrderLine(Base):
     refunded_points_value: Mapped[int] = mapped_column(server_default="0")
     refunded_card: Mapped[int] = mapped_column(server_default="0")
     refunded_earned: Mapped[int] = mapped_column(server_default="0")
+
+
+class OrderLineLot(Base):
+    """The points of a hold that pay for a line, by the lot that they came from; `returned`: came back by refunds.
+
+    Over a hold's rows, each line's points sum to the line's and each lot's to what the hold took of it. A hold that
+    was released keeps its rows: the attempt after it has a hold, and rows, of its own.
+    """
+
+    __tablename__ = "order_line_lot"
+    __table_args__ = (
+        ForeignKeyConstraint(["order_id", "position"], ["order_line.order_id", "order_line.position"]),
+        CheckConstraint("points > 0", name="points"),
+        CheckConstraint("0 <= returned AND returned <= points", name="returned"),
+    )
+
+    hold_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("points_hold.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    lot_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("points_lot.id"), primary_key=True)
+    order_id: Mapped[uuid.UUID]
+    points: Mapped[int]
+    returned: Mapped[int] = mapped_column(server_default="0")
 
 
 class OrderEvent(Base):

@@ -14,7 +14,7 @@ from app.rewards.queries import get_balance
 from tests.checkout.refunding import bought, confirm_earning, give_back, sku_of
 from tests.services.test_verify import found
 
-TABLES = ("orders", "order_line", "order_refund", "points_earning", "points_account")
+TABLES = ("orders", "order_line", "order_line_lot", "order_refund", "points_earning", "points_account")
 OF_IT = "order_id = (SELECT id FROM orders WHERE number = %(n)s)"
 IT = "number = %(n)s"
 BREAKS = {
@@ -38,6 +38,20 @@ BREAKS = {
     "order_lines": (
         f"UPDATE order_line SET earn_points = earn_points + 5 WHERE {OF_IT}",
         f"UPDATE order_line SET earn_points = earn_points - 5 WHERE {OF_IT}",
+    ),
+    "line_lots: a line": (
+        f"UPDATE order_line_lot SET points = points + 1 WHERE {OF_IT}",
+        f"UPDATE order_line_lot SET points = points - 1 WHERE {OF_IT}",
+    ),
+    "line_lots: another lot": (
+        f"""UPDATE order_line_lot x SET lot_id = l.id FROM points_lot l WHERE x.{OF_IT} AND l.id <> x.lot_id
+             AND l.customer_id = (SELECT customer_id FROM orders WHERE number = %(n)s)""",
+        f"""UPDATE order_line_lot x SET lot_id = e.lot_id FROM points_hold h JOIN points_entry e USING (tx_id)
+             WHERE x.{OF_IT} AND x.hold_id = h.id AND e.account = 'held'""",
+    ),
+    "lots_returned": (
+        f"UPDATE order_line_lot SET returned = returned + 1 WHERE {OF_IT}",
+        f"UPDATE order_line_lot SET returned = returned - 1 WHERE {OF_IT}",
     ),
     "refunds": (
         f"UPDATE orders SET refunded_card = refunded_card + 100 WHERE {IT}",

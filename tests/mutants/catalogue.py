@@ -25,7 +25,7 @@ class Mutant:
 
 
 GUARDS = "tests/services/test_ledger_guards.py"
-HOLD = "migrations/versions/0031_points_hold.py"
+HOLD = "migrations/versions/0054_line_lots.py"
 INDEX = '"uq_points_hold_one_live_per_order",\n        "points_hold",\n        ["order_id"],\n        unique='
 
 HISTORY = "tests/simulation/test_histories.py"  # all of them: which one finds it changes with every act that is added

@@ -21,6 +21,7 @@ from app.rewards.rules import Rules
 from app.rewards.service import earning, grants, holds, refunds
 from app.rewards.service.posting import Leg, Posting, post
 from tests.factories.people import give_points, make_customer
+from tests.factories.spent import latest_first
 
 RULES = Rules()
 ACTOR = system("test")
@@ -99,10 +100,9 @@ def test_giving_back_a_few_points_does_not_prolong_the_rest_of_their_lot() -> No
         with transaction():
             holds.release(order_id=released, rules=RULES, actor=ACTOR)
             holds.capture(order_id=spent, actor=ACTOR)
-            refunds.return_points(
-                customer_id=customer_id, order_id=spent, order_number=number, points=300, idem_key="back",
-                rules=RULES, actor=ACTOR,
-            )  # fmt: skip
+            whose = {"customer_id": customer_id, "order_id": spent, "order_number": number}
+            lots = latest_first(**whose, points=300)
+            refunds.return_points(**whose, lots=lots, idem_key="back", rules=RULES, actor=ACTOR)
     lots = [(lot.available, lot.expires_at) for lot in lots_of(customer_id)]
     grace = now + timedelta(days=RULES.release_grace_days)
     assert sorted(lots) == [(300, grace), (500, grace), (99_100, now + timedelta(days=1))]

@@ -33,6 +33,7 @@ from app.rewards.service import adjustments, earning, expiry, holds, refunds, ru
 from app.rewards.service.seals import SEALS, seal
 from app.rewards.service.verify import LEDGER
 from tests.factories.people import actor_of, make_customer
+from tests.factories.spent import latest_first
 from tests.services.ledger_model import GRACE, Booked, Lot, Member, Plan
 from tests.services.programme_rules import ACTOR, RULES, ProgrammeRules
 
@@ -203,7 +204,11 @@ class Ledger(ProgrammeRules):
         self.play(
             lambda: refunds.return_points(
                 customer_id=self.ids[order["i"]], order_id=order["order"], order_number=order["number"],
-                points=amount, idem_key=f"refund:{uuid.uuid4()}", rules=RULES, actor=ACTOR,
+                lots=latest_first(
+                    customer_id=self.ids[order["i"]], order_id=order["order"], order_number=order["number"],
+                    points=amount,
+                ),
+                idem_key=f"refund:{uuid.uuid4()}", rules=RULES, actor=ACTOR,
             ),
             fails=amount > left,
         )  # fmt: skip
@@ -360,7 +365,7 @@ def _empty(owner: psycopg.Connection) -> None:
     rows = owner.execute(
         "SELECT relname FROM pg_class WHERE relname LIKE 'points\\_%' AND relkind = 'r' ORDER BY relname"
     ).fetchall()
-    tables = [str(name) for (name,) in rows]
+    tables = [*(str(name) for (name,) in rows), "order_line_lot"]
     with owner.transaction():
         for table in tables:
             owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")

@@ -21,6 +21,7 @@ from app.rewards.queries.months import get_balance_at, get_month, month_as_csv
 from app.rewards.rules import Rules
 from app.rewards.service import earning, expiry, holds, refunds, transfers
 from tests.factories.people import actor_of, give_points, make_customer
+from tests.factories.spent import latest_first
 
 RULES = Rules()
 ACTOR = system("test")
@@ -125,10 +126,9 @@ def test_points_refunded_from_a_lot_that_has_expired_are_no_breakage() -> None:
     with clock.travel(days=2):
         before = get_liability(RULES)
         with transaction():
-            refunds.return_points(
-                customer_id=customer_id, order_id=order_id, order_number="MPC-BACK", points=1_000,
-                idem_key="refund:back", rules=RULES, actor=ACTOR,
-            )  # fmt: skip
+            whose = {"customer_id": customer_id, "order_id": order_id, "order_number": "MPC-BACK"}
+            lots = latest_first(**whose, points=1_000)
+            refunds.return_points(**whose, lots=lots, idem_key="refund:back", rules=RULES, actor=ACTOR)
         after = get_liability(RULES)
     assert after.points == before.points + 1_000, "they live again"
     assert (before.breakage_permille, after.breakage_permille) == (0, 0)

@@ -18,6 +18,7 @@ from app.rewards.queries.liability import FATES, WINDOW
 from app.rewards.queries.transfers import get_transfer
 from app.rewards.service import adjustments, batches, expiry, holds, refunds, transfers
 from tests.factories.people import actor_of, give_points, make_customer
+from tests.factories.spent import latest_first
 from tests.services.debts import ACTOR, RULES, debtor, differences, earned, spend, standing, taken_back
 from tests.services.test_adjustments import ask, staff
 
@@ -81,10 +82,9 @@ def test_points_that_an_order_gives_back_pay_what_is_owed_first() -> None:
     debtor(customer_id, owed=300)
     number = list_transactions(customer_id, kind="redeem", limit=1).items[0].order_number
     with transaction():
-        refunds.return_points(
-            customer_id=customer_id, order_id=order_id, order_number=str(number), points=400, idem_key="back",
-            rules=RULES, actor=ACTOR,
-        )  # fmt: skip
+        whose = {"customer_id": customer_id, "order_id": order_id, "order_number": str(number)}
+        lots = latest_first(**whose, points=400)
+        refunds.return_points(**whose, lots=lots, idem_key="back", rules=RULES, actor=ACTOR)
     assert standing(customer_id) == (100, 0)
     assert differences() == {}
 

@@ -61,7 +61,7 @@ def test_paying_with_miles_and_card(buyer: Make) -> None:
     with statements(shopper.app) as sent:
         answer = shopper.client.post("/checkout/pay", data={**form.values, "action": "pay"})
     assert answer.status_code == 303
-    assert len(sent) == 43, "\n\n".join(sent)
+    assert len(sent) == 44, "\n\n".join(sent)
 
 
 def test_the_result_and_its_fragment(buyer: Make) -> None:

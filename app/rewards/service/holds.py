@@ -7,6 +7,8 @@ never race.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import text
@@ -22,7 +24,10 @@ from app.rewards.service.posting import Posting, post, translate
 from app.rewards.service.taking import pay_debt
 
 # Lock, choose, book and note in one round trip: a hot customer's row is locked for the shortest time.
-HOLD = text("SELECT points_hold(:customer, :order, :number, :points, :hold, :tx, :actor, :now, :until)")
+HOLD = text(
+    "SELECT o_available AS available, o_lots AS lots, o_parts AS parts "
+    "FROM points_hold(:customer, :order, :number, :points, :hold, :tx, :actor, :now, :until)"
+)
 CAPTURE = text(
     """
     WITH hold AS (
@@ -59,6 +64,14 @@ RELEASE = text(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A new hold and what it took: [(lot, points)], soonest expiry first."""
+
+    id: uuid.UUID
+    lots: Sequence[tuple[uuid.UUID, int]]
+
+
 def hold(
     *,
     customer_id: uuid.UUID,
@@ -67,8 +80,8 @@ def hold(
     points: int,
     rules: Rules,
     actor: Actor,
-) -> uuid.UUID:
-    """Move `points` from available to held, soonest-expiring lots first; the hold's id.
+) -> Held:
+    """Move `points` from available to held, soonest-expiring lots first.
 
     Raises PointsInsufficient with `available`: what could have been held.
     """
@@ -85,14 +98,14 @@ def hold(
         "until": now + timedelta(seconds=rules.hold_ttl_seconds),
     }
     try:
-        available = session().scalar(HOLD, parameters)
+        row = session().execute(HOLD, parameters).one()
     except IntegrityError as error:
         raise translate(error) from error
-    if available is not None:
+    if row.available is not None:
         raise PointsInsufficient(
-            f"You have {available:,} points available.", details={"available": int(available)}
+            f"You have {row.available:,} points available.", details={"available": int(row.available)}
         )
-    return hold_id
+    return Held(hold_id, list(zip(row.lots, row.parts, strict=True)))
 
 
 def capture(*, order_id: uuid.UUID, actor: Actor) -> int:

@@ -6,6 +6,7 @@ The caller holds the order's row lock, so that two refunds of one order follow e
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from app.kernel.actor import Actor
 from app.kernel.database import session
 from app.kernel.errors import Conflict
 from app.rewards.models import PointsAccount, PointsEarning
-from app.rewards.rules import LotView, Rules, choose_lots
+from app.rewards.rules import LotView, Rules
 from app.rewards.service.accounts import lock_account
 from app.rewards.service.earning import ORDER, lock_earning
 from app.rewards.service.giving_back import legs_back
@@ -50,30 +51,28 @@ def return_points(
     customer_id: uuid.UUID,
     order_id: uuid.UUID,
     order_number: str,
-    points: int,
+    lots: Mapping[uuid.UUID, int],
     idem_key: str,
     rules: Rules,
     actor: Actor,
 ) -> None:
-    """Give `points` (> 0) of a paid order back to the lots they were spent from, latest expiry first.
+    """Give points (lot -> points, > 0) of a paid order back to the lots that they were spent from.
 
     They live at least the rules' days of grace from now; what came from a lot with less goes to a new lot with just
     that. A debt is paid first. Raises Conflict `REFUND_EXCEEDS_PAID` with `left`, AlreadyPosted.
     """
     debt = lock_account(customer_id=customer_id).debt
     parameters = {"order_id": order_id, "customer_id": customer_id, "number": order_number}
-    spent = [LotView(*row) for row in session().execute(STILL_SPENT, parameters)]
-    plan = choose_lots(points, spent)
-    if plan is None:
-        left = sum(lot.available for lot in spent)
+    spent = {row.id: LotView(*row) for row in session().execute(STILL_SPENT, parameters)}
+    if any(lot_id not in spent or points > spent[lot_id].available for lot_id, points in lots.items()):
+        left = sum(lot.available for lot in spent.values())
         message = "That is more than is left of the points paid."
         raise Conflict(message, code="REFUND_EXCEEDS_PAID", details={"left": left})
-    expiries = {lot.id: lot.expires_at for lot in spent}
-    parts = [LotView(lot_id, part, expiries[lot_id]) for lot_id, part in plan]
+    parts = [LotView(lot_id, points, spent[lot_id].expires_at) for lot_id, points in lots.items()]
     grace = clock.now() + timedelta(days=rules.release_grace_days)
-    legs, lots = legs_back(parts, account="redeemed", order_number=order_number, grace=grace)
+    legs, successors = legs_back(parts, account="redeemed", order_number=order_number, grace=grace)
     description = f"Given back from order {order_number}"
-    posting = Posting(customer_id, "refund", idem_key, "order", order_number, description, legs, lots)
+    posting = Posting(customer_id, "refund", idem_key, "order", order_number, description, legs, successors)
     post(posting, actor=actor)
     pay_debt(
         customer_id=customer_id,
