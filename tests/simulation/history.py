@@ -147,6 +147,6 @@ ACTIONS: tuple[tuple[Callable[[History], None], float], ...] = (
     (bank.decide, 6),
     (bank.stumble, 3),
     (bank.settle_refund, 2),
-    (bank.bounce, 1),
+    (bank.bounce, 3),
     (bank.let_time_pass, 5),
 )
