@@ -34,7 +34,6 @@ log = structlog.get_logger("worker")
 def serve(name: str) -> None:
     """Work on one queue until SIGTERM; ends when Redis is gone for too long, and is started again then."""
     app = flask_app()
-    _follow_parent()
     connection = redis_from(app.config)
     with app.app_context():
         taken_back = run_atomically(lambda: delivery.take_back(queue=name))
@@ -81,24 +80,27 @@ def supervise() -> None:
 def _start(name: str) -> BaseProcess:
     """Forked, because a second of imports for each of them is a second more until the shop is up. The supervisor
     itself opens no connection and starts no thread, so there is nothing that a child could share by accident."""
-    child = get_context("fork").Process(target=_child, args=(name,), name=f"worker-{name}")
+    child = get_context("fork").Process(target=_child, args=(name, os.getpid()), name=f"worker-{name}")
     child.start()
     return child
 
 
-def _child(name: str) -> None:
+def _child(name: str, supervisor: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    _follow(supervisor)
     os.environ["SHOP_PROCESS"] = f"worker-{name}"
     serve_or_say_why(name)
 
 
-def _follow_parent() -> None:
-    """End with the supervisor even when that was killed: two workers a queue would break its order."""
-    parent = os.getppid()
+def _follow(supervisor: int) -> None:
+    """End with the supervisor even when that was killed: two workers a queue would break its order.
+
+    Its process id was taken before the fork: it may be gone before the child can ask who its parent is.
+    """
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == supervisor:
             time.sleep(1)
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -94,7 +94,7 @@ def test_a_killed_worker_is_replaced_and_its_job_is_done(
     start("-m", "jobs.relay")
     (crashes / "mail.before_mark").touch()
     alert("killed worker")
-    wait_for(lambda: is_done("killed worker"), 30)
+    wait_for(lambda: is_done("killed worker"), 90)
     assert not list(crashes.iterdir()), "the crash point was met"
     assert supervisor.poll() is None
     twice = mails(mailbox, "Killed worker")
@@ -109,16 +109,18 @@ def test_killed_between_effect_and_finish_sends_no_second_mail(
     start("-m", "jobs.relay")
     (crashes / "job.before_done").touch()
     alert("killed after")
-    wait_for(lambda: is_done("killed after"), 30)
+    wait_for(lambda: is_done("killed after"), 90)
     assert not list(crashes.iterdir()), "the crash point was met"
     assert len(mails(mailbox, "Killed after")) == 1
 
 
-def test_workers_end_with_a_supervisor_that_was_killed(start: Start, redis: Redis) -> None:
+@pytest.mark.parametrize("when", ["at-work", "as-they-start"])
+def test_workers_end_with_a_supervisor_that_was_killed(start: Start, redis: Redis, when: str) -> None:
     supervisor = start("-m", "jobs.worker")
     parent = psutil.Process(supervisor.pid)
     wait_for(lambda: len(parent.children()) == 3, 10)
-    wait_for(lambda: len(redis.smembers("rq:workers")) == 3, 20)
+    if when == "at-work":
+        wait_for(lambda: len(redis.smembers("rq:workers")) == 3, 20)
     children = parent.children()
     os.kill(supervisor.pid, signal.SIGKILL)
     supervisor.wait(5)
