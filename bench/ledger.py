@@ -15,13 +15,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import ledger_clients, ledger_data, plot
+from bench import ledger_clients, ledger_data, ledger_history, plot
 from bench.cluster import Cluster, database, shop
 from embedded.services import ROOT
 
 CLIENTS = (1, 4, 16)
 MEMBERS = 10_000
-ROUNDS = 20  # transactions of each member in the growing ledger; two entries each
+CYCLES = 4  # of each member in the growing ledger
+ROUNDS = CYCLES * ledger_history.STEPS  # transactions of each; two entries each
 OUT = ROOT / "docs"
 
 
@@ -62,7 +63,7 @@ def growing(entries: int) -> tuple[float, float, float, float, float]:
     members = entries // ROUNDS // 2
     with database("bench_reads") as cluster:
         with cluster.owner() as owner:
-            ledger_data.fill(owner, members=members, rounds=ROUNDS, points=10)
+            ledger_history.fill(owner, members=members, cycles=CYCLES)
         with shop(cluster).app_context():
             figures = _reads(members)
             seconds, mebibytes = _verify(cluster)
@@ -100,17 +101,20 @@ def _reads(members: int) -> tuple[float, float, float]:
 
 
 def _verify(cluster: Cluster) -> tuple[float, float]:
-    """Seconds, and the peak memory of this process and of the server process that did the work."""
+    """Seconds of what `flask rewards verify` does, and the peak memory of this process and of its server process.
+
+    There is one: the command has PostgreSQL use no parallel workers.
+    """
     from app.audit import verification
+    from app.blueprints.ops.commands_rewards_proof import PROBES
     from app.kernel.database import end_reading, session, transaction
-    from app.rewards.service.verify import LEDGER
 
     end_reading()
     peak = 0.0
     with transaction():
         pid = int(session().connection().exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
         session().rollback()
-        report = verification.run(LEDGER)
+        report = verification.run(PROBES)
         peak = _peak_of(pid)
     assert report.ok, report.differences
     mine = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -180,7 +184,8 @@ def _report(
         "",
         (
             f"{ROUNDS} transactions a member. Milliseconds in the client, median of 400 members; any page: the "
-            "mean over all pages of 5 rows. verify: all of the ledger's checks; memory of client and server process,"
+            "mean over all pages of 5 rows. verify: all checks of the command, over gifts, holds, orders, "
+            "payments, earnings, audit rows and a seal as well; memory of client and server process,"
         ),
         "together, shared buffers included.",
         "",

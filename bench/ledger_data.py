@@ -1,7 +1,7 @@
 """Points for the ledger's benchmarks: members by number, and histories of any length made set by set.
 
-The histories are what the triggers would have made, hash chains included (`flask rewards verify` says so), only
-faster: one statement a round over all members, with the triggers off.
+The chains are what the triggers would have made, only faster: one statement a round over all members, with the triggers
+off. Nothing is told of what the points were given for: `ledger_history` makes books that verify is content with.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ PREFIX = "01900000-0000-7000-8000-"
 MEMBER = f"('{PREFIX}' || lpad(to_hex(n), 12, '0'))::uuid"
 GRANT = 1_000_000_000
 
-MEMBERS = f"""
+PEOPLE = f"""
   INSERT INTO customer (id, email, name, password_hash, created_at)
   SELECT {MEMBER}, 'member' || n || '@bench.example', 'Member ' || n, '!', now()
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n;
   INSERT INTO points_account (customer_id)
   SELECT {MEMBER} FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n;
+"""
+MEMBERS = f"""{PEOPLE}
   INSERT INTO points_lot (id, customer_id, origin_type, origin_id, created_at)
   SELECT {MEMBER}, {MEMBER}, 'adjustment', 'bench', now()
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n;

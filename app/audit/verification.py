@@ -18,12 +18,15 @@ from app.kernel import clock
 from app.kernel.database import session
 
 SAMPLES = 5
-WORK_MEM = "64MB"  # a probe has a few sorts and hashes at a time: 10 million entries stay far below 1 GB
+# A probe has up to a dozen sorts and hashes at a time, each with this much: 10 million entries stay far below 1 GB.
+MEMORY = ("work_mem = '32MB'", "hash_mem_multiplier = 1", "max_parallel_workers_per_gather = 0")
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """`checks`: name to sentence, what holds when the check is clean. `examined`: counts the rows looked at."""
+    """`checks`: name to sentence, what holds when the check is clean. `examined`: counts the rows looked at.
+
+    `sql` may ask `current_setting('shop.now')` for the time by the shop's clock."""
 
     checks: Mapping[str, str]
     examined: str
@@ -65,8 +68,10 @@ def run(probes: Iterable[Probe], *, progress: Callable[[CheckResult], None] | No
     """
     started, at = time.monotonic(), clock.now()
     begin_snapshot()
-    for setting in ("TRANSACTION READ ONLY", "LOCAL statement_timeout = 0", f"LOCAL work_mem = '{WORK_MEM}'"):
-        session().execute(text(f"SET {setting}"))
+    session().execute(text("SELECT set_config('shop.now', :at, true)"), {"at": at.isoformat()})
+    session().execute(text("SET TRANSACTION READ ONLY"))
+    for setting in ("statement_timeout = 0", *MEMORY):
+        session().execute(text(f"SET LOCAL {setting}"))
     session().execute(text("SET LOCAL timezone = 'UTC'"))  # the audit hash covers its own time as text
     results: list[CheckResult] = []
     for probe in probes:

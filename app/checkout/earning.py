@@ -20,6 +20,7 @@ def earn_with(order: LockedOrder, *, actor: Actor) -> None:
     Points spent before or earned here make the customer's other points live on, where the rules say so.
     """
     rules = rules_of_version(order.rules_version)
+    priced_at = order.priced_at or order.placed_at
     confirms_at = clock.now() + timedelta(days=rules.earn.return_window_days)
     if order.earn_points:
         earning.earn_pending(
@@ -29,7 +30,13 @@ def earn_with(order: LockedOrder, *, actor: Actor) -> None:
             points=order.earn_points,
             confirms_at=confirms_at,
             rules_version=order.rules_version,
-            breakdown={"card": order.card_due, "currency": order.currency, "parts": order.earn_breakdown},
+            breakdown={
+                "card": order.card_due,
+                "currency": order.currency,
+                "tier": order.tier,
+                "priced_at": priced_at.isoformat(),
+                "parts": order.earn_breakdown,
+            },
             actor=actor,
         )
     if order.points or order.earn_points:
@@ -41,7 +48,7 @@ def earn_with(order: LockedOrder, *, actor: Actor) -> None:
             source_id=str(order.customer_id),
             rules=rules,
             basket=order.items_total,
-            at=order.priced_at or order.placed_at,
+            at=priced_at,
             tier=order.tier,
             order_number=order.number,
             confirms_at=confirms_at,

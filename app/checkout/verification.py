@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from app.audit.verification import Probe
+from app.checkout.verify_sources import POINTS
 
 ORDERS = Probe(
     checks={
@@ -196,4 +197,4 @@ STOCK = Probe(
     """,
 )
 
-SHOP: tuple[Probe, ...] = (ORDERS, LOTS, BACK, CARD, STOCK)
+SHOP: tuple[Probe, ...] = (ORDERS, POINTS, LOTS, BACK, CARD, STOCK)

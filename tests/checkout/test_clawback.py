@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from app.checkout import refund as refunds
 from app.gateways.sandbox import SandboxGateway
@@ -15,6 +15,7 @@ from app.kernel.database import session, transaction
 from app.orders.models import Order
 from app.orders.queries import get_order_view
 from app.orders.rules import RefundPlan
+from app.payments.models import Dispute, Payment
 from app.rewards.queries import get_balance
 from app.rewards.queries.balance import get_takeable
 from app.rewards.service import expiry
@@ -109,8 +110,15 @@ def test_what_a_lost_dispute_took_is_not_taken_again(gateway: SandboxGateway) ->
     shopper = Shopper(gateway)
     number = bought(shopper)
     order_id = session().scalar(select(Order.id).where(Order.number == number))
+    payment_id = session().scalar(select(Payment.id).where(Payment.reference == number))
     session().rollback()
+    now = clock.now()
     with transaction():
+        lost = {"amount": 0, "currency": "HKD", "reason": "fraudulent", "state": "lost"}
+        lost |= {"opened_at": now, "updated_at": now, "resolved_at": now}
+        session().execute(
+            insert(Dispute).values(gateway="sandbox", gateway_ref="x", payment_id=payment_id, **lost)
+        )
         for source_type, source in (("order", order_id), ("first_order", shopper.id)):
             take_back(
                 customer_id=shopper.id, source_type=source_type, source_id=str(source), order_number=number,

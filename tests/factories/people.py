@@ -10,7 +10,7 @@ from app.accounts.models import Customer
 from app.kernel import clock, ids
 from app.kernel.actor import Actor, system
 from app.kernel.database import session, transaction
-from app.rewards.service import grants
+from app.rewards.service import given
 
 
 def make_customer(*, points: int = 0, role: str = "customer", name: str = "Test Person") -> uuid.UUID:
@@ -33,13 +33,11 @@ def make_customer(*, points: int = 0, role: str = "customer", name: str = "Test 
 
 
 def give_points(customer_id: uuid.UUID, points: int, *, expires_at=None) -> uuid.UUID:
-    """Credit inside the caller's transaction; the ledger transaction's id."""
-    return grants.credit(
+    """Add (or take, below zero) inside the caller's transaction; the ledger transaction's id."""
+    return given.give(
+        gift_id=ids.uuid7(),
         customer_id=customer_id,
         points=points,
-        idem_key=f"test:{uuid.uuid4()}",
-        ref_type="adjustment",
-        ref_id=str(uuid.uuid4()),
         description="Given for a test",
         expires_at=expires_at,
         actor=system("test"),

@@ -10,8 +10,9 @@ from app.kernel.actor import system
 from app.kernel.database import session, transaction
 from app.rewards.queries import get_balance
 from app.rewards.rules import Rules
-from app.rewards.service import earning, grants, refunds
+from app.rewards.service import earning, refunds
 from app.rewards.service.verify import LEDGER
+from tests.factories.people import give_points
 
 ACTOR = system("test")
 RULES = Rules()
@@ -50,10 +51,7 @@ def debtor(customer_id: uuid.UUID, *, owed: int) -> None:
 
 def spend(customer_id: uuid.UUID, points: int) -> None:
     with transaction():
-        grants.debit(
-            customer_id=customer_id, points=points, idem_key=f"test:{uuid.uuid4()}", ref_type="adjustment",
-            ref_id="x", description="Gone", actor=ACTOR,
-        )  # fmt: skip
+        give_points(customer_id, -points)
 
 
 def standing(customer_id: uuid.UUID) -> tuple[int, int]:

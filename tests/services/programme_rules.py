@@ -42,6 +42,7 @@ RULES = Rules(
         window_days=30,
         grace_days=10,
     ),
+    version=2,  # the first that is published
 )
 ACTOR = system("test")
 REMIND_DAYS, CATCH_UP = 7, 3

@@ -287,7 +287,8 @@ def test_a_large_file_takes_as_many_statements_as_a_small_one(app: Flask, owner:
             """SELECT (SELECT count(*) FROM audit_log WHERE target_id = ANY(%(p)s)),
                       (SELECT count(*) FROM outbox WHERE payload ->> 'customer_id' = ANY(%(p)s)),
                       (SELECT count(*) FROM points_adjustment a JOIN points_tx t ON t.id = a.tx_id
-                        WHERE a.customer_id::text = ANY(%(p)s) AND t.ref_id = a.id::text AND a.auto_approved)""",
+                        WHERE a.customer_id::text = ANY(%(p)s) AND t.ref_id = a.id::text AND a.auto_approved
+                          AND a.reason_code = 'goodwill')""",
             {"p": [str(person) for person in people]},
         ).fetchone()
         assert counted == (rows, rows, rows)

@@ -144,7 +144,7 @@ def test_what_fails_after_the_audit_row_leaves_neither(owner: psycopg.Connection
         _adjust_then_stop(customer_id, staff)
     rows = owner.execute(
         """SELECT (SELECT count(*) FROM audit_log WHERE target_id = %(c)s::text),
-                  (SELECT count(*) FROM points_adjustment WHERE customer_id = %(c)s),
+                  (SELECT count(*) FROM points_adjustment WHERE customer_id = %(c)s AND reason_code = 'goodwill'),
                   (SELECT available FROM points_account WHERE customer_id = %(c)s)""",
         {"c": customer_id},
     ).fetchone()

@@ -21,11 +21,11 @@ from app.kernel.actor import system
 from app.kernel.database import transaction
 from app.kernel.errors import NotFound
 from app.rewards import certificate, merkle
-from app.rewards.rules import Rules
 from app.rewards.service import holds
 from app.rewards.service.proof import prove
 from app.rewards.service.seals import seal
 from tests.factories.people import give_points, make_customer
+from tests.factories.shop import end_order, hold_for, make_order
 
 ACTOR = system('test – ⚑ "quoted" \\ back\n\t\x01\x7f')
 
@@ -40,13 +40,11 @@ def sealed(app: Flask) -> uuid.UUID:
         with transaction():
             audit.record(actor=ACTOR, action="test.done", target_type="test", target_id="1")
             seal()
-        order_id = ids.uuid7()
+        order = make_order(customer_id, points=700, number='MPC-"1"')
         with transaction():
-            holds.hold(
-                customer_id=customer_id, order_id=order_id, order_number="MPC-\"1\"", points=700, rules=Rules(),
-                actor=ACTOR,
-            )  # fmt: skip
-            holds.capture(order_id=order_id, actor=ACTOR)
+            hold_for(order, customer_id, points=700, actor=ACTOR)
+            holds.capture(order_id=order[0], actor=ACTOR)
+            end_order(order[0], paid=True)
         with transaction():
             seal()
         with transaction():

@@ -377,9 +377,13 @@ def _empty(owner: psycopg.Connection) -> None:
 @pytest.mark.slow
 def test_any_order_of_verbs_ends_as_the_model_says(app: Flask, owner: psycopg.Connection) -> None:
     Ledger.app, Ledger.owner = app, owner
-    with app.app_context(), transaction():  # verify holds tiers against the versions that there are
-        body = {"tiers": msgspec.to_builtins(RULES.tiers)}
-        rules_versions.publish(body=body, effective_from=None, reason="For the model", actor=ACTOR)
+    with (
+        app.app_context(),
+        transaction(),
+    ):  # verify holds tiers and bonuses against the versions that there are
+        body = msgspec.to_builtins(RULES)
+        version = rules_versions.publish(body=body, effective_from=None, reason="For the model", actor=ACTOR)
+        assert version == RULES.version
     run_state_machine_as_test(
         Ledger,
         settings=settings(

@@ -25,6 +25,7 @@ TABLES = (*LEDGER, "audit_log", "points_seal")
 # A hundred times the points of a customer with one transaction, and everything that is derived from it.
 FORGE = """
 UPDATE points_entry SET amount = amount * 100 WHERE customer_id = %(c)s;
+UPDATE points_adjustment SET points = points * 100 WHERE customer_id = %(c)s;
 UPDATE points_lot SET available = available * 100, granted = granted * 100 WHERE customer_id = %(c)s;
 UPDATE points_chain c SET available_after = available_after * 100, delta = delta * 100,
        hash = sha256(decode(repeat('00', 32), 'hex') || convert_to(jsonb_build_array(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -16,15 +17,16 @@ from sqlalchemy.exc import InternalError
 from app.audit import service as audit
 from app.audit import verification
 from app.blueprints.ops.commands_rewards_proof import PROBES
-from app.kernel import clock, ids
+from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import session, transaction
 from app.rewards.models import PointsLot
+from app.rewards.queries import get_rules_version
 from app.rewards.rules import Rules
-from app.rewards.service import adjustments, earning, holds
-from app.rewards.service.earning import Earning
+from app.rewards.service import adjustments, bonuses, expiry, holds, rules_versions, transfers
 from app.rewards.service.posting import Leg, Posting, post
 from tests.factories.people import actor_of, give_points, make_customer
+from tests.factories.shop import end_order, hold_for, make_order
 
 ACTOR = system("test")
 RULES = Rules()
@@ -39,12 +41,25 @@ def found() -> dict[str, int]:
     return {check.name: check.found for check in report.differences}
 
 
+def published_bonuses() -> Rules:
+    """The rules in force, with a bonus for signing up and for a review."""
+    bonus = [{"name": action, "action": action, "points": 70} for action in ("sign_up", "review")]
+    with transaction():
+        version = rules_versions.publish(
+            body={"earn": {"bonuses": bonus}}, effective_from=None, reason="For a test", actor=ACTOR
+        )
+    return get_rules_version(version).rules
+
+
 @pytest.fixture(scope="module")
 def books(app: Flask) -> uuid.UUID:
     """A customer with every kind of row that the ledger's checks look at."""
     with app.app_context():
         customer_id = make_customer()
         staff = actor_of(make_customer(role="support"), role="support")
+        friend = make_customer()
+        rules = published_bonuses()
+        orders = [make_order(customer_id, points=1_000, number=f'MPC-{n} – ⚑\n\t\\"\x7f') for n in range(3)]
         with transaction():
             give_points(customer_id, 10_000)
             give_points(customer_id, 500, expires_at=clock.now())
@@ -52,21 +67,37 @@ def books(app: Flask) -> uuid.UUID:
                 customer_id=customer_id, points=300, reason_code="goodwill", note="for 'a' test – ⚑\n\t\\\"",
                 rules=RULES, actor=staff,
             )  # fmt: skip
-            for occasion in ("sign_up", "review"):
-                earning_id = earning.book(
-                    Earning(customer_id, occasion, "1", None, 70, clock.now(), 1, {}, "Bonus"), actor=ACTOR
-                )
-            earning.confirm(earning_id=earning_id, rules=RULES, actor=ACTOR)
-            for end in (holds.capture, holds.release, None):
-                order_id = ids.uuid7()
-                holds.hold(
-                    customer_id=customer_id, order_id=order_id, order_number="MPC-2 – ⚑\n\t\\\"\x7f", points=1_000,
-                    rules=RULES, actor=ACTOR,
-                )  # fmt: skip
+            bonuses.give(
+                customer_id=customer_id,
+                action="sign_up",
+                source_id=str(customer_id),
+                rules=rules,
+                actor=ACTOR,
+            )
+            bonuses.give(
+                customer_id=customer_id, action="review", source_id="a:1", rules=rules, actor=ACTOR,
+                confirms_at=clock.now() + timedelta(seconds=1),
+            )  # fmt: skip
+            expiry.expire_batch(after=expiry.start(), actor=ACTOR)
+        for order, end in zip(orders, (holds.capture, holds.release, None), strict=True):
+            order_id = order[0]
+            with transaction():
+                hold_for(order, customer_id, points=1_000, actor=ACTOR)
                 if end is holds.capture:
                     holds.capture(order_id=order_id, actor=ACTOR)
                 elif end is holds.release:
                     holds.release(order_id=order_id, rules=RULES, actor=ACTOR)
+                if end is not None:
+                    end_order(order_id, paid=end is holds.capture)
+        sender = actor_of(customer_id)
+        with transaction():
+            asked = transfers.request(
+                sender_id=customer_id, recipient_email=f"{friend.hex}@example.test", points=600, rules=RULES,
+                actor=sender,
+            )  # fmt: skip
+        with transaction():
+            transfers.confirm(transfer_id=asked.id, rules=RULES, actor=sender)
+        with transaction():
             audit.record(actor=ACTOR, action="test.done", target_type="test", target_id="1", reason="one")
             audit.record(
                 actor=ACTOR, action="test.done", target_type="test", target_id="1", after={"x": [1, "é"]}
@@ -252,11 +283,11 @@ def test_points_between_two_members_are_seen_until_they_arrive() -> None:
     legs = [Leg("available", -40, lot), Leg("transit", 40, lot)]
     with transaction():
         post(Posting(customer_id, "transfer_out", "t:1", "transfer", "1", "Sent", legs), actor=ACTOR)
-    assert found() == {"nothing_in_transit": 1}
+    assert found() == {"nothing_in_transit": 1, "from_transfers": 1}
     legs = [Leg("transit", -40, lot), Leg("available", 40, lot)]
     with transaction():
         post(Posting(customer_id, "transfer_in", "t:2", "transfer", "1", "Back", legs), actor=ACTOR)
-    assert found() == {}
+    assert found() == {"from_transfers": 2}, "there is no such transfer"
 
 
 def _lot_of(customer_id: uuid.UUID) -> uuid.UUID:

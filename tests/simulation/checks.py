@@ -29,7 +29,8 @@ AUDIT = """
   UNION ALL SELECT 'orders ended by staff: ' || o.number, 1,
          (SELECT least(count(*), 1) FROM audit_log WHERE action = 'order.cancel' AND target_id = o.number)
     FROM order_event e JOIN orders o ON o.id = e.order_id WHERE e.event = 'cancelled' AND e.actor LIKE 'staff:%%'
-  UNION ALL SELECT 'adjustments asked for', (SELECT count(*) FROM points_adjustment),
+  UNION ALL SELECT 'adjustments asked for',
+         (SELECT count(*) FROM points_adjustment WHERE requested_by <> '00000000-0000-0000-0000-000000000000'),
          (SELECT count(DISTINCT after->>'adjustment_id') FROM audit_log WHERE after ? 'adjustment_id')
 """
 SHELF = """

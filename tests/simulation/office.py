@@ -95,7 +95,10 @@ def adjust(history: History) -> None:
 
 def decide(history: History) -> None:
     """Somebody approves, rejects or undoes an adjustment; that it may be their own is for the shop to refuse."""
-    rows = history.world.rows("SELECT id FROM points_adjustment ORDER BY created_at, id")
+    rows = history.world.rows(
+        "SELECT id FROM points_adjustment WHERE requested_by <> '00000000-0000-0000-0000-000000000000'"
+        " ORDER BY created_at, id"
+    )
     if not rows:
         return
     verb = history.rng.choice(("approve", "reject", "undo"))

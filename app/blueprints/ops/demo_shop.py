@@ -28,7 +28,7 @@ from app.orders.queries import find_number, get_order_view
 from app.orders.service.moving import move_by_staff
 from app.payments.gateway import PaymentMethod
 from app.rewards.errors import AlreadyPosted
-from app.rewards.service import grants
+from app.rewards.service import given
 
 SEEDER = system("demo.seed")
 Step = Callable[[str, Actor], None]
@@ -54,12 +54,10 @@ def give(who: Person, name: str, points: int, days: int | None) -> None:
         return
     try:
         with transaction():
-            grants.credit(
+            given.give(
+                gift_id=uuid.uuid5(who.id, f"demo:{name}"),
                 customer_id=who.id,
                 points=points,
-                idem_key=f"demo:{name}",
-                ref_type="demo",
-                ref_id=name,
                 description="Welcome to the demo shop",
                 expires_at=None if days is None else clock.now() + timedelta(days=days),
                 actor=SEEDER,

@@ -78,7 +78,15 @@ def book(earning: Earning, *, actor: Actor) -> uuid.UUID:
         key = f"{key}:{_times_booked(earning.customer_id, key) + 1}"
     legs = [Leg("issued", -earning.points), Leg("pending", earning.points)]
     ref_type, ref_id = _ref(earning.source_type, earning.source_id, earning.order_number)
-    posting = Posting(earning.customer_id, "earn", key, ref_type, ref_id, earning.description, legs)
+    # what it was computed from goes under the chain's hash: the rows that say so can be changed, this cannot
+    meta = {
+        "source": [earning.source_type, earning.source_id],
+        "rules_version": earning.rules_version,
+        "breakdown": earning.breakdown,
+    }
+    posting = Posting(
+        earning.customer_id, "earn", key, ref_type, ref_id, earning.description, legs, meta=meta
+    )
     post(posting, actor=actor)
     values = {
         "order_number": earning.order_number,

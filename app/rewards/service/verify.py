@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from app.audit.verification import Probe
 from app.rewards.service.verify_earned import EARNED, TIERS
+from app.rewards.service.verify_lots import LOT_SOURCES
+from app.rewards.service.verify_moves import ALLOWED, MOVED
+from app.rewards.service.verify_sources import BONUSES, RULES, SOURCES
 
 TRANSACTIONS = Probe(
     checks={
         "entries_balance": "a transaction has two or more entries and they sum to zero",
+        "moves": "a transaction moves points between the accounts that its kind has, and leaves none on the way",
         "chain_complete": "every transaction has its place in its customer's chain",
         "chain_balances": "the balances after each transaction follow from the entries and the ones before",
         "chain_hashes": "the hash of each link is the hash of its transaction, its entries and the link before",
     },
     examined="SELECT count(*) FROM points_tx",
-    sql="""
+    sql=f"""
       WITH legs AS (
-        SELECT tx_id, count(*) AS legs, sum(amount) AS total,
+        SELECT tx_id, count(*) AS legs, sum(amount) AS total, {MOVED} AS moved,
+               coalesce(sum(amount) FILTER (WHERE account = 'transit'), 0) AS transit,
                coalesce(sum(amount) FILTER (WHERE account = 'available'), 0) AS available,
                coalesce(sum(amount) FILTER (WHERE account = 'held'), 0) AS held,
                coalesce(sum(amount) FILTER (WHERE account = 'pending'), 0) AS pending,
@@ -34,6 +39,8 @@ TRANSACTIONS = Probe(
         LEFT JOIN points_chain p ON p.customer_id = c.customer_id AND p.seq = c.seq - 1
        CROSS JOIN LATERAL (VALUES
          ('entries_balance', e.legs IS NULL OR e.legs < 2 OR e.total <> 0),
+         ('moves', (e.moved & ~({ALLOWED})) <> 0
+            OR (e.transit <> 0 AND x.kind NOT IN ('transfer_out','transfer_in'))),
          ('chain_complete', c.tx_id IS NULL OR c.customer_id <> x.customer_id
             OR (c.seq > 1 AND p.seq IS NULL) OR c.seq < 1),
          ('chain_balances',
@@ -48,7 +55,7 @@ TRANSACTIONS = Probe(
               e.entries)::text, 'UTF8')))
        ) AS flag(name, broken)
        WHERE flag.broken
-    """,
+    """,  # noqa: S608 (our own words)
 )
 
 ACCOUNTS = Probe(
@@ -181,6 +188,7 @@ PROGRAMME = Probe(
 STAFF = Probe(
     checks={
         "adjustments_booked": "an applied adjustment moved exactly its points, any other none",
+        "files_booked": "a file of adjustments has as many rows and points as it says, and all have its state",
         "two_people": "nobody approved what they had asked for themselves",
     },
     examined="SELECT count(*) FROM points_adjustment",
@@ -197,7 +205,28 @@ STAFF = Probe(
          ('two_people', a.state = 'applied' AND NOT a.auto_approved AND a.decided_by = a.requested_by)
        ) AS flag(name, broken)
        WHERE flag.broken
+      UNION ALL
+      SELECT 'files_booked', coalesce(b.id, r.batch_id)::text
+        FROM points_adjustment_batch b FULL JOIN (
+          SELECT batch_id, count(*) AS rows, coalesce(sum(points) FILTER (WHERE points > 0), 0) AS credit,
+                 -coalesce(sum(points) FILTER (WHERE points < 0), 0) AS debit, min(state) AS first, max(state) AS last
+            FROM points_adjustment WHERE batch_id IS NOT NULL GROUP BY batch_id) r ON r.batch_id = b.id
+       WHERE (b.rows, b.credit, b.debit, b.state, b.state)
+             IS DISTINCT FROM (r.rows, r.credit, r.debit, r.first, r.last)
     """,
 )
 
-LEDGER: tuple[Probe, ...] = (PROGRAMME, TRANSACTIONS, ACCOUNTS, LOTS, HOLDS, EARNED, TIERS, STAFF)
+LEDGER: tuple[Probe, ...] = (
+    PROGRAMME,
+    TRANSACTIONS,
+    SOURCES,
+    ACCOUNTS,
+    LOTS,
+    LOT_SOURCES,
+    HOLDS,
+    EARNED,
+    BONUSES,
+    TIERS,
+    STAFF,
+    RULES,
+)

@@ -48,6 +48,7 @@ TIERS = Probe(
     checks={
         "lifetime": "lifetime points of each account are its confirmed earnings, less what was taken back",
         "tiers": "nobody has a tier that what they earned could not have reached",
+        "tier_grace": "nobody keeps a tier longer than the rules give time to earn it again",
     },
     examined="SELECT count(*) FROM points_account",
     sql="""
@@ -73,5 +74,12 @@ TIERS = Probe(
       SELECT 'tiers', a.customer_id::text
         FROM points_account a JOIN needed n USING (tier) LEFT JOIN recent r USING (customer_id)
        WHERE a.tier <> 'member' AND coalesce(r.points, 0) < n.points
+      UNION ALL
+      SELECT 'tier_grace', a.customer_id::text
+        FROM points_account a CROSS JOIN (
+          SELECT make_interval(days => 1 + least(36500, max((tiers ->> 'grace_days')::bigint))::int) AS grace
+            FROM rules)
+          AS longest
+       WHERE a.tier_until > current_setting('shop.now')::timestamptz + longest.grace
     """,
 )
