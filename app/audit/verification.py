@@ -33,6 +33,19 @@ class Probe:
     sql: str
 
 
+def flagged(*, ref: str, rows: str, checks: Mapping[str, str]) -> str:
+    """The part of a probe that names each of `rows` (FROM and its joins) by `ref` for each check whose condition holds.
+
+    All conditions are asked in one first: VALUES prepares its expressions anew for every row, which takes longer
+    than most of them.
+    """
+    values = ", ".join(f"('{name}', {condition})" for name, condition in checks.items())
+    return (
+        f"SELECT flag.name, {ref} FROM {rows} CROSS JOIN LATERAL (VALUES {values}) AS flag(name, broken) "  # noqa: S608 (our own words)
+        f"WHERE flag.broken AND ({' OR '.join(f'({condition})' for condition in checks.values())})"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """`found` rows of `examined` break the check; `samples` names the first few."""

@@ -6,12 +6,35 @@ minutes and little memory. `app.audit.verification.run` runs them.
 
 from __future__ import annotations
 
-from app.audit.verification import Probe
+from app.audit.verification import Probe, flagged
 from app.rewards.service.verify_earned import EARNED, TIERS
 from app.rewards.service.verify_lots import LOT_SOURCES
 from app.rewards.service.verify_moves import ALLOWED, MOVED
 from app.rewards.service.verify_sources import BONUSES, RULES, SOURCES
 
+_BROKEN_TRANSACTIONS = flagged(
+    ref="x.id::text",
+    rows="""points_tx x
+        LEFT JOIN legs e ON e.tx_id = x.id
+        LEFT JOIN points_chain c ON c.tx_id = x.id
+        LEFT JOIN points_chain p ON p.customer_id = c.customer_id AND p.seq = c.seq - 1""",
+    checks={
+        "entries_balance": "e.legs IS NULL OR e.legs < 2 OR e.total <> 0",
+        "moves": f"""(e.moved & ~({ALLOWED})) <> 0
+            OR (e.transit <> 0 AND x.kind NOT IN ('transfer_out','transfer_in'))""",
+        "chain_complete": """c.tx_id IS NULL OR c.customer_id <> x.customer_id
+            OR (c.seq > 1 AND p.seq IS NULL) OR c.seq < 1""",
+        "chain_balances": """c.available_after <> coalesce(p.available_after, 0) + e.available
+            OR c.held_after <> coalesce(p.held_after, 0) + e.held
+            OR c.pending_after <> coalesce(p.pending_after, 0) + e.pending
+            OR c.debt_after <> coalesce(p.debt_after, 0) + e.debt
+            OR c.delta <> e.available + e.held""",
+        "chain_hashes": """c.hash <> sha256(coalesce(p.hash, decode(repeat('00', 32), 'hex')) || convert_to(
+            jsonb_build_array(x.customer_id, c.seq, x.id, x.kind, x.idem_key, x.ref_type, x.ref_id, x.actor,
+              x.description, x.meta::text, (extract(epoch FROM x.created_at) * 1000000)::bigint,
+              e.entries)::text, 'UTF8'))""",
+    },
+)
 TRANSACTIONS = Probe(
     checks={
         "entries_balance": "a transaction has two or more entries and they sum to zero",
@@ -32,29 +55,7 @@ TRANSACTIONS = Probe(
                jsonb_agg(jsonb_build_array(line, account, lot_id, amount) ORDER BY line) AS entries
           FROM points_entry GROUP BY tx_id
       )
-      SELECT flag.name, x.id::text
-        FROM points_tx x
-        LEFT JOIN legs e ON e.tx_id = x.id
-        LEFT JOIN points_chain c ON c.tx_id = x.id
-        LEFT JOIN points_chain p ON p.customer_id = c.customer_id AND p.seq = c.seq - 1
-       CROSS JOIN LATERAL (VALUES
-         ('entries_balance', e.legs IS NULL OR e.legs < 2 OR e.total <> 0),
-         ('moves', (e.moved & ~({ALLOWED})) <> 0
-            OR (e.transit <> 0 AND x.kind NOT IN ('transfer_out','transfer_in'))),
-         ('chain_complete', c.tx_id IS NULL OR c.customer_id <> x.customer_id
-            OR (c.seq > 1 AND p.seq IS NULL) OR c.seq < 1),
-         ('chain_balances',
-            c.available_after <> coalesce(p.available_after, 0) + e.available
-            OR c.held_after <> coalesce(p.held_after, 0) + e.held
-            OR c.pending_after <> coalesce(p.pending_after, 0) + e.pending
-            OR c.debt_after <> coalesce(p.debt_after, 0) + e.debt
-            OR c.delta <> e.available + e.held),
-         ('chain_hashes', c.hash <> sha256(coalesce(p.hash, decode(repeat('00', 32), 'hex')) || convert_to(
-            jsonb_build_array(x.customer_id, c.seq, x.id, x.kind, x.idem_key, x.ref_type, x.ref_id, x.actor,
-              x.description, x.meta::text, (extract(epoch FROM x.created_at) * 1000000)::bigint,
-              e.entries)::text, 'UTF8')))
-       ) AS flag(name, broken)
-       WHERE flag.broken
+      {_BROKEN_TRANSACTIONS}
     """,  # noqa: S608 (our own words)
 )
 

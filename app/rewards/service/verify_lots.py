@@ -7,10 +7,28 @@ version gives is what counts there.
 
 from __future__ import annotations
 
-from app.audit.verification import Probe
+from app.audit.verification import Probe, flagged
 
 # A moment that one clock reading made and another reading of the same transaction noted.
 SLACK = "interval '1 minute'"
+_BROKEN = flagged(
+    ref="l.id::text",
+    rows="life l",
+    checks={
+        "lot_origins": """l.tx_id IS NULL OR l.spendable_from IS DISTINCT FROM l.cooled
+            OR (l.parent_lot_id IS NULL) <> (l.left_from IS NULL)
+            OR (l.kind IN ('transfer_in','release','refund') AND l.parent_lot_id IS NULL)""",
+        "lot_lives": f"""CASE
+            WHEN l.tx_id IS NULL THEN false
+            WHEN l.parent_lot_id IS NULL THEN
+              (NOT l.is_guess AND l.ends < coalesce(l.given, 'infinity') - {SLACK})
+              OR l.ends > greatest(coalesce(l.given, 'infinity'), l.extended) + {SLACK}
+            WHEN l.kind = 'transfer_in' THEN
+              (l.ends = 'infinity') <> (l.parent_ends = 'infinity') OR l.ends < l.cooled
+              OR l.ends > greatest(l.given, l.parent_ends, l.extended) + {SLACK}
+            ELSE l.ends > greatest(l.given, l.extended) + {SLACK} END""",
+    },
+)
 LOT_SOURCES = Probe(
     checks={
         "lot_origins": "a lot was made by a posting of its customer, and says for what, out of which lot and from when",
@@ -62,21 +80,6 @@ LOT_SOURCES = Probe(
           LEFT JOIN rewards_rules r ON r.version = e.rules_version
           LEFT JOIN active ON active.customer_id = l.customer_id
       )
-      SELECT flag.name, l.id::text FROM life l
-       CROSS JOIN LATERAL (VALUES
-         ('lot_origins', l.tx_id IS NULL OR l.spendable_from IS DISTINCT FROM l.cooled
-            OR (l.parent_lot_id IS NULL) <> (l.left_from IS NULL)
-            OR (l.kind IN ('transfer_in','release','refund') AND l.parent_lot_id IS NULL)),
-         ('lot_lives', CASE
-            WHEN l.tx_id IS NULL THEN false
-            WHEN l.parent_lot_id IS NULL THEN
-              (NOT l.is_guess AND l.ends < coalesce(l.given, 'infinity') - {SLACK})
-              OR l.ends > greatest(coalesce(l.given, 'infinity'), l.extended) + {SLACK}
-            WHEN l.kind = 'transfer_in' THEN
-              (l.ends = 'infinity') <> (l.parent_ends = 'infinity') OR l.ends < l.cooled
-              OR l.ends > greatest(l.given, l.parent_ends, l.extended) + {SLACK}
-            ELSE l.ends > greatest(l.given, l.extended) + {SLACK} END)
-       ) AS flag(name, broken)
-       WHERE flag.broken
+      {_BROKEN}
     """,  # noqa: S608 (our own words)
 )
