@@ -21,10 +21,10 @@ from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import session, transaction
 from app.rewards.models import PointsLot
-from app.rewards.queries import get_rules_version
 from app.rewards.rules import Rules
-from app.rewards.service import adjustments, bonuses, expiry, holds, rules_versions, transfers
+from app.rewards.service import adjustments, bonuses, expiry, holds, transfers
 from app.rewards.service.posting import Leg, Posting, post
+from tests.factories.bonuses import published_bonuses
 from tests.factories.people import actor_of, give_points, make_customer
 from tests.factories.shop import end_order, hold_for, make_order
 
@@ -39,16 +39,6 @@ def found() -> dict[str, int]:
     with transaction():
         report = verification.run(PROBES)
     return {check.name: check.found for check in report.differences}
-
-
-def published_bonuses() -> Rules:
-    """The rules in force, with a bonus for signing up and for a review."""
-    bonus = [{"name": action, "action": action, "points": 70} for action in ("sign_up", "review")]
-    with transaction():
-        version = rules_versions.publish(
-            body={"earn": {"bonuses": bonus}}, effective_from=None, reason="For a test", actor=ACTOR
-        )
-    return get_rules_version(version).rules
 
 
 @pytest.fixture(scope="module")
