@@ -40,7 +40,7 @@ MONEY = """
     FROM payment p
 """
 STUCK = """
-  SELECT o.number FROM orders o JOIN order_refund r ON r.order_id = o.id
+  SELECT DISTINCT o.number FROM orders o JOIN order_refund r ON r.order_id = o.id
    WHERE r.state = 'stuck' AND o.status = 'cancelled'
 """
 DUE = """
