@@ -178,19 +178,23 @@ def settle_refund(refund_id: str, outcome: str) -> Response:
 
 @bp.post("/control/disputes/<dispute_id>/<outcome>")
 def close_dispute(dispute_id: str, outcome: str) -> Response:
+    return reply(200, _decide(dispute_id, outcome, read_amount(json_body())))
+
+
+def _decide(dispute_id: str, outcome: str, amount: int | None) -> dict[str, Any]:
     if outcome not in ("won", "lost"):
         raise not_found("action")
-    amount = read_amount(json_body())
-    return reply(200, bank().refunds.close_dispute(dispute_id, outcome, amount=amount))
+    return bank().refunds.close_dispute(dispute_id, outcome, amount=amount)
 
 
 # the page
 @bp.get("/")
 def page() -> str:
-    rows = bank().store.all("SELECT doc FROM objects WHERE kind = 'payment' ORDER BY sequence DESC LIMIT 50")
+    payments, disputes = _newest("payment"), _newest("dispute")
     return render_template(
         "control.html",
-        payments=[public(json.loads(row["doc"])) for row in rows],
+        payments=payments,
+        disputes=[one for one in disputes if one["status"] == "open"],
         events=eventlog.newest(bank(), 50),
         state=state(),
         faults=FAULTS,
@@ -199,15 +203,21 @@ def page() -> str:
     )
 
 
+def _newest(kind: str) -> list[dict[str, Any]]:
+    """The fifty that changed last."""
+    rows = bank().store.all("SELECT doc FROM objects WHERE kind = ? ORDER BY sequence DESC LIMIT 50", kind)
+    return [public(json.loads(row["doc"])) for row in rows]
+
+
 @bp.post("/")
 def page_action() -> AnyResponse:
     """`do` names what to do, as "<subject>/<id>/<action>"."""
     subject, target, action = request.form.get("do", "//").split("/", 2)
     settings, form = bank().settings, request.form
-    if subject == "payment":
+    if subject in ("payment", "dispute"):
         text = form.get("amount", "").strip()
         amount = amount_of({"amount": int(text) if text.isdecimal() else text}) if text else None
-        _act(target, action, amount)
+        (_act if subject == "payment" else _decide)(target, action, amount)
     elif subject == "event":
         eventlog.act(bank(), target, action)
     elif subject == "flush":

@@ -142,3 +142,19 @@ def test_the_control_page_disputes_all_of_it_or_a_part(gateway: Gateway, amount:
     assert press(gateway.url + "/", do=do, amount=amount).status_code == 303
     found = gateway.call("GET", "/v1/disputes").json()["data"]
     assert [(one["payment"], one["amount"]) for one in found] == [(payment, disputed)]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "amount", "ends"), [("won", "", 2_500), ("lost", "", 2_500), ("lost", "1000", 1_000)]
+)
+def test_the_control_page_decides_disputes(gateway: Gateway, outcome: str, amount: str, ends: int) -> None:
+    payment = gateway.pay("pm_card_visa", "k1").json()["id"]
+    assert "Open disputes" not in requests.get(gateway.url + "/", timeout=5).text
+    dispute = gateway.control(f"payments/{payment}/dispute", {"amount": 2_500})["id"]
+    do = f"dispute/{dispute}/{outcome}"
+    assert f'value="{do}"' in requests.get(gateway.url + "/", timeout=5).text
+    assert press(gateway.url + "/", do=do, amount="2501").status_code in (400, 409)
+    assert press(gateway.url + "/", do=do, amount=amount).status_code == 303
+    found = gateway.call("GET", f"/v1/disputes/{dispute}").json()
+    assert (found["status"], found["amount"]) == (outcome, ends)
+    assert "Open disputes" not in requests.get(gateway.url + "/", timeout=5).text

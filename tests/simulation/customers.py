@@ -207,7 +207,7 @@ def _ask_first(history: History, what: str, route: str, person: Person, body: st
 
 
 def _ask(history: History, asked: Asked, prefix: str) -> None:
-    known, struck = asked.answer is not None, ""
+    known, struck, before = asked.answer is not None, "", _kept(history, asked)
     with history.attempt(prefix + asked.what, share=DYING, points=5):
         try:
             answer = asked.call(asked.request())
@@ -223,20 +223,26 @@ def _ask(history: History, asked: Asked, prefix: str) -> None:
         if number not in history.numbers:
             history.numbers.append(number)
     if struck == "checkout.before_settle_commit" or struck == "cancel.before_settle_commit":
-        _nothing_of_the_end(history, asked)
+        _nothing_of_the_end(history, asked, before)
 
 
-def _nothing_of_the_end(history: History, asked: Asked) -> None:
+def _nothing_of_the_end(history: History, asked: Asked, before: list[tuple[str, str]]) -> None:
     """Result and answer are one commit: whoever died before it has neither (M8)."""
-    row = history.world.rows(
+    now = _kept(history, asked)
+    if now != (before or [("payment_pending", "in_progress")]):
+        history.wrong(f"{asked.what}: died before its last commit, and yet is {now}, was {before}")
+
+
+def _kept(history: History, asked: Asked) -> list[tuple[str, str]]:
+    """(status of the order, state of the key) that a request has left, if it left any."""
+    rows = history.world.rows(
         "SELECT o.status, k.state FROM idempotency_key k JOIN orders o ON o.number = k.subject"
         " WHERE k.customer_id = %s AND k.route = %s AND k.key = %s",
         asked.customer_id,
         asked.route,
         asked.key,
-    )[0]
-    if (row["status"], row["state"]) != ("payment_pending", "in_progress"):
-        history.wrong(f"{asked.what}: died before its last commit, and yet is {row}")
+    )
+    return [(row["status"], row["state"]) for row in rows]
 
 
 def order_of(history: History, *statuses: str) -> tuple[str, Person] | None:
