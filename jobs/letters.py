@@ -95,9 +95,16 @@ def order_refunded(payload: Mapping[str, Any]) -> Draft:
     order = get_order_view(payload["order_number"])
     given = payload.get("refund_id")
     refund = get_refund(uuid.UUID(given)) if given else newest_refund(order.id)
-    card = Money(refund.card, order.total.currency)
+    shown = next(one for one in order.refunds if one.id == refund.id)
     reason = REASONS.get(refund.reason, refund.reason if " " in refund.reason else None)
-    return _about(order, points=refund.points, card=card, reason=reason, taken_back=refund.clawback)
+    return _about(
+        order,
+        points=shown.points,
+        card=shown.sent,
+        already=shown.already,
+        reason=reason,
+        taken_back=refund.clawback,
+    )
 
 
 def refund_elsewhere(payload: Mapping[str, Any]) -> Draft | None:
@@ -162,15 +169,26 @@ def transfer_received(payload: Mapping[str, Any]) -> Draft:
 
 
 def staff_alert(payload: Mapping[str, Any]) -> Draft:
-    """Payload: subject (a word or a title), text; whatever else is in it is listed."""
+    """Payload: subject (a word or a title), text; whatever else is in it is listed, an amount with its currency."""
     shown = {name: value for name, value in payload.items() if name not in ("subject", "text")}
+    if "amount" in shown and "currency" in shown:
+        shown["amount"] = Money(shown["amount"], shown.pop("currency")).display
     context = {
         "title": str(payload["subject"]).replace("_", " ").capitalize(),
         "text": payload["text"],
         "facts": [(name.replace("_", " ").capitalize(), value) for name, value in shown.items()],
-        "url": f"{current_app.config['BASE_URL']}/admin/",
+        "url": _desk(payload),
     }
     return Draft(current_app.config["STAFF_MAIL"], context, subject_ref=payload.get("order_number"))
+
+
+def _desk(payload: Mapping[str, Any]) -> str:
+    """Where staff see what an alert is about: the issue, the order, or the back office."""
+    if "ref" in payload:
+        return url("admin_issues.show", kind=payload["subject"], ref=payload["ref"])
+    if "order_number" in payload:
+        return url("admin_orders.show", number=payload["order_number"])
+    return f"{current_app.config['BASE_URL']}/admin/"
 
 
 def url(endpoint: str, **values: Any) -> str:

@@ -19,6 +19,7 @@ from app.kernel.database import run_atomically
 from app.kernel.money import Money
 from app.orders.service import refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
+from app.orders.states import CANCELLABLE, REFUNDABLE
 from app.outbox.service import add
 from app.payments import disputes, issues, queries
 from app.payments.bookkeeping import DisputeSnapshot
@@ -29,10 +30,12 @@ from app.rewards.service.refunds import take_back
 OPENED = "Your bank disputes the card payment of this order. What it earns waits until that is decided."
 WON = "The dispute of the card payment was decided: the payment stands."
 LOST = (
-    "The dispute was decided: the money went back to your card, and what the order had earned was taken back."
+    "The dispute was decided: {amount} went back to your card, and what the order had earned was taken back."
 )
-LOST_BESIDE = "The dispute was decided: the money of that payment went back to your card."
+LOST_BESIDE = "The dispute was decided: {amount} of that payment went back to your card."
 GONE = "The money is gone. Cancel the order if it has not left."
+GONE_SHIPPED = "The money is gone, and so are the goods: nothing more is to be done about the order."
+GONE_RETURNED = "The money is gone. The order was given back before: compare its refunds with what was paid."
 GONE_BESIDE = "The money is gone. It is not what paid for the order, which stays as it is."
 CORRECTED = "The bank has changed the amount. Compare it with what has been given back."
 ANSWER = "Answer the dispute at the gateway before its deadline; do not ship what has not left."
@@ -105,13 +108,18 @@ def _lost(
         ).points
     _go_on(order, actor)
     data = {"taken_back": taken, "amount": truth.amount, "currency": truth.currency}
-    story.tell(
-        order_id=order.id, event="dispute_lost", text=LOST if pays else LOST_BESIDE, actor=actor, data=data
-    )
-    _record(truth, about | {"taken_back": taken}, GONE if pays else GONE_BESIDE)
     amount = Money(truth.amount, truth.currency).display
+    text = (LOST if pays else LOST_BESIDE).format(amount=amount)
+    story.tell(order_id=order.id, event="dispute_lost", text=text, actor=actor, data=data)
+    _record(truth, about | {"taken_back": taken}, _what_to_do(order) if pays else GONE_BESIDE)
     text = f"The bank took {amount} back; {taken:,} points that the order had earned were taken back."
     add(alert("dispute_lost", order, text, about=truth.gateway_ref), request_id=actor.request_id)
+
+
+def _what_to_do(order: LockedOrder) -> str:
+    if order.status in CANCELLABLE:
+        return GONE
+    return GONE_SHIPPED if order.status in REFUNDABLE else GONE_RETURNED
 
 
 def _corrected(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor) -> bool:

@@ -38,7 +38,8 @@ MIN_REASON, MAX_REASON = 3, 500
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """A refund as it was made. `state`: done, running while the card part is on its way, stuck."""
+    """A refund as it was made. `state`: done, running while the card part is on its way, stuck. `sent`: how much of
+    `card` the shop sends; the rest has gone back to the card already, by the bank or at the gateway."""
 
     id: uuid.UUID
     order_number: str
@@ -46,6 +47,7 @@ class Refunded:
     points: int
     points_value: Money
     card: Money
+    sent: Money
     clawback: int
     state: str
     reason: str
@@ -247,16 +249,16 @@ def _line_row(line: LineRefund) -> dict[str, Any]:
 
 def _sentence(made: Refunded) -> str:
     parts = [f"{made.points:,} points to your account"] if made.points else []
-    by_bank = made.card and made.state == "done"
-    if made.card and not by_bank:
-        parts.append(f"{made.card.display} to your card")
+    if made.sent:
+        parts.append(f"{made.sent.display} to your card")
     sentences = [f"We are giving back {' and '.join(parts)}."] if parts else []
-    if by_bank:
-        sentences.append(f"{made.card.display} has been given back to your card already.")
+    if already := made.card - made.sent:
+        sentences.append(f"{already.display} has been given back to your card already.")
     return " ".join(sentences)
 
 
 def _view(order: LockedOrder, stored: OrderRefund) -> Refunded:
+    sent = payment_queries.get_refund(stored.card_refund_id).amount if stored.card_refund_id else 0
     return Refunded(
         id=stored.id,
         order_number=order.number,
@@ -264,6 +266,7 @@ def _view(order: LockedOrder, stored: OrderRefund) -> Refunded:
         points=stored.points,
         points_value=Money(stored.points_value, order.currency),
         card=Money(stored.card, order.currency),
+        sent=Money(sent, order.currency),
         clawback=stored.clawback,
         state=stored.state,
         reason=stored.reason,

@@ -18,8 +18,7 @@ from app.orders.models import Order, OrderEvent, OrderLine, OrderRefund
 from app.orders.states import CANCELLABLE, PAYMENT_STATUS
 from app.payments.models import CardRefund
 
-RefundRow = tuple[OrderRefund, int | None, str | None]
-"""With what was sent in place of its card refund, and the bank's reference of that."""
+RefundRow = tuple[OrderRefund, CardRefund | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +51,23 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
-    """`elsewhere`: what staff sent to the shopper in place of the card refund; `elsewhere_ref`: the bank's reference of
-    that transfer."""
+    """`sent`: how much of `card` the shop sends itself; the rest had gone back already. `elsewhere`: what staff sent to
+    the shopper in place of the card refund; `elsewhere_ref`: the bank's reference of that transfer."""
 
     points: int
     card: Money
+    sent: Money
     state: str
     reason: str
     created_at: datetime
     id: uuid.UUID
     elsewhere: Money | None = None
     elsewhere_ref: str | None = None
+
+    @property
+    def already(self) -> Money:
+        """What a bank, or somebody at the gateway, had given back to the card before."""
+        return self.card - self.sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +185,10 @@ def _refunds(order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[RefundRow]]
     grouped: dict[uuid.UUID, list[RefundRow]] = {order_id: [] for order_id in order_ids}
     if order_ids:
         by_card = CardRefund.id == OrderRefund.card_refund_id
-        statement = select(OrderRefund, CardRefund.elsewhere, CardRefund.elsewhere_ref).outerjoin(
-            CardRefund, by_card
-        )
+        statement = select(OrderRefund, CardRefund).outerjoin(CardRefund, by_card)
         ordered = statement.where(OrderRefund.order_id.in_(order_ids)).order_by(OrderRefund.created_at)
         for row in session().execute(ordered.execution_options(populate_existing=True)):
-            grouped[row[0].order_id].append((row[0], row[1], row[2]))
+            grouped[row[0].order_id].append((row[0], row[1]))
     return grouped
 
 
@@ -233,20 +236,25 @@ def _view(
         can_cancel=order.status in CANCELLABLE,
         attempt=order.attempt,
         lines=[_line(line, order.currency) for line in lines[order.id]],
-        refunds=[
-            RefundView(
-                refund.points,
-                money(refund.card),
-                refund.state,
-                refund.reason,
-                refund.created_at,
-                refund.id,
-                elsewhere=money(elsewhere) if elsewhere else None,
-                elsewhere_ref=elsewhere_ref,
-            )
-            for refund, elsewhere, elsewhere_ref in refunds[order.id]
-        ],
+        refunds=[_refund(*row, order.currency) for row in refunds[order.id]],
         timeline=timeline,
+    )
+
+
+def _refund(refund: OrderRefund, by_card: CardRefund | None, currency: str) -> RefundView:
+    elsewhere, elsewhere_ref = (by_card.elsewhere, by_card.elsewhere_ref) if by_card else (None, None)
+    is_covered = by_card is not None and (refund.state, by_card.state) == ("done", "failed")
+    sent = by_card.amount if by_card and (elsewhere or not is_covered) else 0
+    return RefundView(
+        refund.points,
+        Money(refund.card, currency),
+        Money(sent, currency),
+        refund.state,
+        refund.reason,
+        refund.created_at,
+        refund.id,
+        elsewhere=Money(elsewhere, currency) if elsewhere else None,
+        elsewhere_ref=elsewhere_ref,
     )
 
 

@@ -109,9 +109,9 @@ def get_dispute(gateway: str, gateway_ref: str) -> Dispute:
     return found
 
 
-def list_disputes_of(payment_id: uuid.UUID) -> Sequence[Dispute]:
-    """Oldest first."""
-    statement = select(Dispute).where(Dispute.payment_id == payment_id)
+def list_disputes_of(payment_ids: Sequence[uuid.UUID]) -> Sequence[Dispute]:
+    """Of several payments, oldest first."""
+    statement = select(Dispute).where(Dispute.payment_id.in_(payment_ids))
     return session().scalars(statement.order_by(Dispute.opened_at, Dispute.gateway_ref)).all()
 
 

@@ -70,7 +70,9 @@ def problems(document: Any, *, seal: str | None = None, customer: uuid.UUID | No
             *_chain_problems(document),
             *_seal_problems(document, seal),
         ]
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except KeyError as error:
+        return [f"The certificate is damaged: it does not say “{error.args[0]}”."]
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         return [f"The certificate is damaged: {type(error).__name__} {error}."]
 
 
@@ -102,8 +104,14 @@ def _chain_problems(document: Mapping[str, Any]) -> list[str]:
     if document["version"] != len(document["transactions"]) or before.hex() != document["head"]:
         found.append("The chain does not end where the certificate says.")
     if sums != document["balances"]:
-        found.append(f"The balances are {sums} by the transactions, not {document['balances']}.")
+        found.append(
+            f"The balances are {_said(sums)} by the transactions, not {_said(document['balances'])}."
+        )
     return found
+
+
+def _said(balances: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {points:,}" for name, points in balances.items())
 
 
 def sealed_balances(document: Mapping[str, Any]) -> dict[str, int]:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from app.checkout import by_hand
-from app.checkout.disputes import LOST_BESIDE, settle_dispute
+from app.checkout.disputes import settle_dispute
 from app.gateways.asking import ask_payment, ask_refund
 from app.gateways.sandbox import SandboxGateway
 from app.kernel.database import session
@@ -141,7 +141,7 @@ def test_losing_money_that_came_for_nothing_takes_no_points(gateway: SandboxGate
     two.say(two.late, "lost")
     assert two.earning() == ("pending", False)
     texts = [event.text for event in get_order_view(two.number).timeline if event.event == "dispute_lost"]
-    assert texts == [LOST_BESIDE]
+    assert texts == ["The dispute was decided: HK$130.00 of that payment went back to your card."]
 
 
 @pytest.mark.parametrize("first", ["late", "paying"])

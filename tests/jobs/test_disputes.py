@@ -26,6 +26,7 @@ from app.rewards.models import PointsEarning
 from app.rewards.queries import get_balance
 from app.rewards.service import earning
 from jobs.handlers.earnings import confirm_due
+from jobs.letters import staff_alert
 from tests.checkout.conftest import Shopper
 from tests.jobs.test_webhooks import deliver, run_due
 from tests.sandbox.peers import Gateway
@@ -85,6 +86,10 @@ def test_open_it_is_recorded_once_and_nothing_earned_is_confirmed(disputed: Disp
     key = f"mail:staff_alert:dispute:{disputed.ref}"
     alert = session().scalars(select(OutboxRow).filter_by(dedupe_key=key)).one()
     assert alert.payload["order_number"] == disputed.number
+    mail = staff_alert(alert.payload).context
+    facts = dict(mail["facts"])
+    assert (facts["Amount"], "Currency" in facts) == ("HK$80.00", False)
+    assert mail["url"].endswith(f"/admin/reconciliation/dispute/{disputed.ref}")
     before = get_balance(disputed.shopper.id)
     session().rollback()
     with clock.travel(days=60):

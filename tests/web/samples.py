@@ -241,8 +241,16 @@ def order(status: str = "paid", refunded: bool = False) -> Obj:
         points_earned=645,
         rules_version=1,
         refunds=[
-            Obj(created_at=NOW, points=2100, card=hkd(21000), reason="Returned", elsewhere_ref=reference)
-            for reference in ([None, "FT2026" * 16] if refunded else [])
+            Obj(
+                created_at=NOW,
+                points=2100,
+                card=hkd(21000),
+                sent=hkd(21000 - already),
+                already=hkd(already),
+                reason="Returned",
+                elsewhere_ref=reference,
+            )
+            for reference, already in ([(None, 6000), ("FT2026" * 16, 0), (None, 21000)] if refunded else [])
         ],
         timeline=[
             Obj(
@@ -253,7 +261,6 @@ def order(status: str = "paid", refunded: bool = False) -> Obj:
             Obj(at=NOW, event="placed", text="Order placed, 6,000 miles held"),
         ],
         address=address(),
-        earn_confirmed_on=date(2026, 12, 22),
     )
 
 

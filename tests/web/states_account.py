@@ -12,7 +12,7 @@ from wtforms.validators import InputRequired
 
 from app.blueprints.account.origins import Source
 from app.rewards.policies import TransferRules
-from app.rewards.queries.earnings import PendingEarning
+from app.rewards.queries.earnings import OrderEarned, PendingEarning
 from app.rewards.queries.months import BalanceAt
 from tests.web import samples
 from tests.web.samples import hkd
@@ -84,7 +84,7 @@ def order(status: str, **changes: Any) -> Context:
         "can_cancel": status == "paid",
         "confirm_cancel": False,
         "idempotency_key": "k-3",
-        "earn_confirmed_on": None,
+        "earned": OrderEarned(645, 210 * (status == "refunded"), samples.NOW),
     } | changes
 
 

@@ -135,7 +135,8 @@ class TestDisputes:
             assert f'href="/admin/{link}' in desk.get(f"{DISPUTES}sandbox/{ref}").text, link
         with app.app_context():
             payment_id = session().scalars(select(Payment.id).where(Payment.reference == number)).one()
-        assert f"{DISPUTES}sandbox/{ref}" in desk.get(f"/admin/payments/{payment_id}").text
+        for page in (f"payments/{payment_id}", f"orders/{number}"):
+            assert f'href="{DISPUTES}sandbox/{ref}"' in desk.get(f"/admin/{page}").text, page
 
     def test_a_deadline_that_is_over(self, app: Flask, peer: Gateway, desk: Desk) -> None:
         _, number = paid_order(app)

@@ -15,10 +15,11 @@ from app.orders.queries import get_order_view
 from app.orders.service import moving
 from tests.checkout.conftest import Shopper
 from tests.checkout.elsewhere import note
-from tests.checkout.refunding import give_back, send
+from tests.checkout.refunding import give_back, send, sku_of
 from tests.factories.people import actor_of, give_points
 from tests.factories.shop import fill_cart
 from tests.web.conftest import Buyer
+from tests.web.desk import Desk
 from tests.web.visitor import Page
 
 Make = Callable[..., Buyer]
@@ -79,12 +80,12 @@ def test_many_orders_are_cut_into_pages(buyer: Make) -> None:
     assert shopper.go("/account/orders?cursor=nonsense").status == 422
 
 
-def place(shopper: Buyer, card: str = "pm_card_visa") -> str:
+def place(shopper: Buyer, card: str = "pm_card_visa", *, units: int = 1) -> str:
     """An order by the services: 23 walks through the pages would take a minute."""
     made = Shopper.__new__(Shopper)
     made.gateway, made.id, made.variant_id = shopper.app.extensions["gateway"], shopper.id, shopper.variant_id
     made.address_id = shopper.address_id
-    fill_cart(shopper.id, {shopper.variant_id: 1})
+    fill_cart(shopper.id, {shopper.variant_id: units})
     return str(made.place(made.quote(), card)["number"])
 
 
@@ -106,6 +107,7 @@ def test_cancelling_asks_first_and_gives_everything_back(buyer: Make) -> None:
     assert f"Order {number} was cancelled." in page.text
     assert "500 miles back to your account and HK$80.00 back to your card." in page.text
     assert "yours to spend from" not in page.text
+    assert "It had earned 80 miles, which were taken back." in page.text
     assert shopper.balance().available == 5_000
     assert shopper.order(number).status == "cancelled"
     before = shopper.everything()
@@ -115,6 +117,19 @@ def test_cancelling_asks_first_and_gives_everything_back(buyer: Make) -> None:
     assert "it cannot be cancelled" in shopper.page.text
     assert shopper.everything() == before
     assert "Cancel this order" not in shopper.page.text
+
+
+def test_an_order_that_was_given_back_in_part_says_what_it_still_earns(buyer: Make) -> None:
+    shopper = buyer()
+    with shopper.app.app_context():
+        number = place(shopper, units=2)
+        give_back(number, lines=[(sku_of(number), 1)])
+    page = shopper.go(f"/account/orders/{number}")
+    assert re.search(
+        r"Earns 115 miles, yours to spend from .* It had earned 230 miles ?; the rest", page.text
+    )
+    desk = Desk(shopper.app, "support").get(f"/admin/orders/{number}").text
+    assert "230 miles earned, 115 of them taken back" in " ".join(desk.split())
 
 
 def test_a_refund_that_was_paid_another_way_is_not_said_to_be_on_the_card(buyer: Make) -> None:

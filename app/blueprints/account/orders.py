@@ -18,7 +18,7 @@ from app.checkout.cancel import cancel
 from app.kernel.errors import Conflict
 from app.kernel.ids import fingerprint
 from app.orders import queries
-from app.rewards.queries import find_confirmation
+from app.rewards.queries import find_earned
 
 PER_PAGE = 20
 ROUTE = "page:cancel"
@@ -46,7 +46,7 @@ def order(number: str) -> str:
         can_cancel=found.can_cancel,
         confirm_cancel=request.args.get("cancel") == "1",
         idempotency_key=secrets.token_urlsafe(24),
-        earn_confirmed_on=find_confirmation(found.id) if found.points_earned else None,
+        earned=find_earned(found.id) if found.points_earned else None,
     )
 
 

@@ -19,7 +19,9 @@ from app.orders import queries, staff_queries
 from app.orders.models import Order
 from app.orders.service import moving
 from app.orders.states import ORDER, SENDS, STAFF_MOVES
+from app.payments import disputes
 from app.payments import queries as payment_queries
+from app.rewards.queries import find_earned
 
 CANCELLED = "The order is cancelled. What was paid goes back as it was paid."
 CANCELLED_LATER = "The gateway has not said yet how the payment ended. The order ends as soon as it does."
@@ -113,6 +115,7 @@ class Orders(StaffList):
             moves=_moves(order) if reader_may("orders.move") else [],
             payments=_payments(number) if reader_may("payments.read") else None,
             owed=list_owed(order.id) if any(one.state == "stuck" for one in order.refunds) else {},
+            earned=find_earned(order.id),
             audit=history_of("order", number),
             tried=tried,
         )
@@ -127,15 +130,18 @@ def _moves(order: queries.OrderView) -> list[str]:
 
 
 def _payments(number: str) -> list[dict[str, Any]]:
-    """Attempts with their refunds and callbacks; three statements."""
+    """Attempts with their refunds, disputes and callbacks; four statements."""
     payments = payment_queries.list_payments_of(number)
-    refunds = payment_queries.list_refunds_of_payments([payment.id for payment in payments])
+    ids = [payment.id for payment in payments]
+    refunds = payment_queries.list_refunds_of_payments(ids)
+    disputed = disputes.list_disputes_of(ids)
     refs = [payment.gateway_ref for payment in payments if payment.gateway_ref]
     callbacks = payment_queries.list_webhooks_about(refs)
     return [
         {
             "payment": payment,
             "refunds": [refund for refund in refunds if refund.payment_id == payment.id],
+            "disputes": [dispute for dispute in disputed if dispute.payment_id == payment.id],
             "callbacks": [event for event in callbacks if event.object_ref == payment.gateway_ref],
         }
         for payment in payments

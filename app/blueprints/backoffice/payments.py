@@ -118,7 +118,7 @@ class Payments(StaffList):
             payment=payment,
             refunds=queries.list_refunds_of(payment_id),
             callbacks=queries.list_webhooks_about(refs),
-            disputes=disputes.list_disputes_of(payment_id),
+            disputes=disputes.list_disputes_of([payment_id]),
             in_doubt=payment.state in OPEN and (payment.last_error or "").startswith("mismatch"),
             refund_differs=differs is not None and differs.state == "open",
             audit=history_of("payment", str(payment_id)),

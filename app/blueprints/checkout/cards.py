@@ -27,6 +27,10 @@ SANDBOX_CARDS = (
     ("pm_sandbox_duplicate_webhooks", "Paid, and every webhook comes twice"),
     ("pm_sandbox_out_of_order_webhooks", "Paid, and the webhooks come in the wrong order"),
     ("pm_sandbox_error_500", "The gateway fails"),
+    ("pm_sandbox_late_authorization", "Declined, and charged later all the same"),
+    ("pm_sandbox_refund_pending", "Paid, and its refunds take their time"),
+    ("pm_sandbox_refund_fails", "Paid, and its refunds fail"),
+    ("pm_sandbox_disputed", "Paid, and disputed later"),
 )
 
 

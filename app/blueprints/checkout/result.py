@@ -26,7 +26,7 @@ from app.kernel.errors import Conflict, RuleBroken
 from app.kernel.ids import fingerprint
 from app.orders.errors import OrderNotFound
 from app.orders.queries import OrderView, find_number, get_order_view
-from app.rewards.queries import find_confirmation, list_holds
+from app.rewards.queries import find_earned, list_holds
 
 ROUTE = "page:retry"
 FOLLOWED_FOR = timedelta(minutes=2)
@@ -118,14 +118,14 @@ def _context(
     order: OrderView, action: str | None, *, errors: Sequence[PageError] = (), key: str | None = None
 ) -> dict[str, Any]:
     pending = order.status == "payment_pending"
-    confirmed = find_confirmation(order.id) if order.points_earned else None
+    earned = find_earned(order.id) if order.points_earned else None
     return {
         "order": order,
         "decline_code": order.failure_code,
         "next_action": NextAction(action) if action else None,
         "hold_expires_at": _hold_expiry(order) if pending and order.points else None,
         "poll": pending and clock.now() - order.updated_at < FOLLOWED_FOR,
-        "earn_confirmed_on": confirmed,
+        "earn_confirmed_on": earned.confirms_at if earned and earned.left else None,
         "too_old": clock.now() - order.placed_at > payable_for(),
         "sandbox_cards": cards.demo_cards(),
         "card_choice": cards.offered(cards.posted()),

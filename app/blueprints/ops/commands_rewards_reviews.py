@@ -9,7 +9,7 @@ from app.audit import service as audit
 from app.blueprints.ops.commands_rewards import group
 from app.kernel.actor import system
 from app.kernel.database import transaction
-from app.rewards.queries import rules_in_force
+from app.rewards.queries import is_earned, rules_in_force
 from app.rewards.service import bonuses
 
 MOST_LETTERS = 200
@@ -31,6 +31,7 @@ def review_command(email: str, review: str) -> None:
         points = bonuses.give(
             customer_id=customer.id, action="review", source_id=review, rules=rules_in_force(), actor=actor
         )
+        was_given = not points and is_earned(source_type="review", source_id=review)
         if points:
             audit.record(
                 actor=actor,
@@ -39,8 +40,5 @@ def review_command(email: str, review: str) -> None:
                 target_id=str(customer.id),
                 after={"review": review, "points": points},
             )
-    click.echo(
-        f"{points} points for {email}"
-        if points
-        else "Nothing given: no rule offers it now, or it was given before."
-    )
+    nothing = "this review has earned before." if was_given else "no rule in force gives points for a review."
+    click.echo(f"{points} points for {email}" if points else f"Nothing given: {nothing}")

@@ -58,7 +58,9 @@ def _order() -> OrderView:
         can_cancel=True,
         attempt=1,
         lines=[line],
-        refunds=[RefundView(500, hkd(6_250), "done", "The handle was broken.", AT, uuid.UUID(int=1))],
+        refunds=[
+            RefundView(500, hkd(6_250), hkd(4_250), "done", "The handle was broken.", AT, uuid.UUID(int=1))
+        ],
         timeline=[EventView(AT, "paid", "Your payment is complete.")],
     )
 
@@ -78,7 +80,8 @@ def contexts(shop_url: str) -> Mapping[str, Mapping[str, Any]]:
         "payment_failed": order | {"reason": reason},
         "order_cancelled": order | {"points": 2_000, "card": hkd(25_000)},
         "order_refunded": order
-        | {"points": 500, "card": hkd(6_250), "reason": "The handle was broken.", "taken_back": 62},
+        | {"points": 500, "card": hkd(4_250), "already": hkd(2_000), "taken_back": 62}
+        | {"reason": "The handle was broken."},
         "refund_elsewhere": order | {"paid": hkd(6_250), "reference": "20261122-0042"},
         "order_revived": order,
         "order_shipped": order,

@@ -19,7 +19,7 @@ from app.rewards.queries.balance import (
     rules_in_force,
     rules_of_version,
 )
-from app.rewards.queries.earnings import find_confirmation
+from app.rewards.queries.earnings import OrderEarned, find_earned, is_earned
 from app.rewards.queries.spending import Purse, SpendingPower, get_purse, get_spending_power
 from app.rewards.queries.statement import STATEMENT_KINDS, StatementRow, list_transactions
 from app.rewards.queries.tiers import get_earned, get_tier_status, list_movable
@@ -31,12 +31,13 @@ __all__ = [
     "Adjustment",
     "Balance",
     "Batch",
+    "OrderEarned",
     "Purse",
     "RulesVersion",
     "SpendingPower",
     "StatementRow",
     "find_adjustment",
-    "find_confirmation",
+    "find_earned",
     "get_adjustment",
     "get_balance",
     "get_batch",
@@ -46,6 +47,7 @@ __all__ = [
     "get_spendable",
     "get_spending_power",
     "get_tier_status",
+    "is_earned",
     "list_adjustments",
     "list_batches",
     "list_expiring",

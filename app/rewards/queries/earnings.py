@@ -25,6 +25,20 @@ class PendingEarning:
     is_held_back: bool
 
 
+@dataclass(frozen=True, slots=True)
+class OrderEarned:
+    """What an order earned by its amount, in points. `confirms_at`: when what is left of it becomes, or became,
+    spendable."""
+
+    points: int
+    taken_back: int
+    confirms_at: datetime
+
+    @property
+    def left(self) -> int:
+        return self.points - self.taken_back
+
+
 def list_pending(customer_id: uuid.UUID, *, limit: int = 100) -> Sequence[PendingEarning]:
     """What is earned and not yet confirmed, soonest first."""
     earning = PointsEarning
@@ -64,12 +78,19 @@ def list_left(customer_id: uuid.UUID, order_number: str) -> dict[str, tuple[int,
     return left
 
 
-def find_confirmation(order_id: uuid.UUID) -> datetime | None:
-    """When the points that an order earned become, or became, spendable; None when it earned none."""
-    return session().scalar(
-        select(PointsEarning.confirms_at).where(
-            PointsEarning.source_type == "order",
-            PointsEarning.source_id == str(order_id),
-            PointsEarning.state != "cancelled",
-        )
+def is_earned(*, source_type: str, source_id: str) -> bool:
+    """Whether something has earned already, whoever it earned for."""
+    statement = select(PointsEarning.id).where(
+        PointsEarning.source_type == source_type, PointsEarning.source_id == source_id
     )
+    return session().scalar(statement) is not None
+
+
+def find_earned(order_id: uuid.UUID) -> OrderEarned | None:
+    """None when the order earned nothing."""
+    earning = PointsEarning
+    statement = select(earning.points, earning.taken_back, earning.confirms_at).where(
+        earning.source_type == "order", earning.source_id == str(order_id)
+    )
+    row = session().execute(statement).first()
+    return OrderEarned(*row) if row else None

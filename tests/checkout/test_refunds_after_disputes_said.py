@@ -1,0 +1,105 @@
+"""What shopper and staff read of a refund after a bank has taken a part of the payment back: each sum once."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.gateways.sandbox import SandboxGateway
+from app.kernel.database import run_atomically, session
+from app.kernel.money import Money
+from app.orders.queries import get_order_view
+from app.orders.service import moving
+from app.payments import issues
+from jobs.letters import order_refunded
+from tests.checkout.refunding import STAFF, bought, give_back, send
+from tests.checkout.test_disputed_refunds import told
+
+pytestmark = pytest.mark.usefixtures("app_context")
+CARD, BANK = 23_000, 9_000
+"""What the card paid, and what of it the bank took."""
+ON_THE_WAY = {
+    "paid": (),
+    "packed": ("packed",),
+    "shipped": ("shipped",),
+    "delivered": ("shipped", "delivered"),
+}
+
+
+def hkd(amount: int) -> Money:
+    return Money(amount, "HKD")
+
+
+def texts_of(number: str, event: str) -> list[str]:
+    found = [one.text for one in get_order_view(number).timeline if one.event == event]
+    session().rollback()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("bank", "said"),
+    [
+        (
+            BANK,
+            "We are giving back HK$140.00 to your card. HK$90.00 has been given back to your card already.",
+        ),
+        (CARD, "HK$230.00 has been given back to your card already."),
+    ],
+)
+def test_a_refund_names_what_is_sent_and_what_the_bank_gave(
+    gateway: SandboxGateway, bank: int, said: str
+) -> None:
+    _, number = bought(gateway, points=0)
+    told(number, "lost", amount=bank)
+    made = give_back(number)
+    event = "refund" if made.sent else "refunded"
+    assert texts_of(number, event) == [said]
+    assert (made.card, made.sent) == (hkd(CARD), hkd(CARD - bank))
+    send(number, gateway)
+    (shown,) = get_order_view(number).refunds
+    assert (shown.card, shown.sent, shown.already) == (hkd(CARD), hkd(CARD - bank), hkd(bank))
+    draft = order_refunded({"order_number": number, "refund_id": str(shown.id)})
+    assert (draft.context["card"], draft.context["already"]) == (hkd(CARD - bank), hkd(bank))
+
+
+def test_a_refund_that_the_bank_made_for_us_was_not_sent(gateway: SandboxGateway) -> None:
+    """It waited for the bank, which took all of it: nothing left the shop."""
+    _, number = bought(gateway, points=0)
+    give_back(number)
+    told(number, "open")
+    send(number, gateway)
+    told(number, "lost")
+    (shown,) = get_order_view(number).refunds
+    assert (shown.state, shown.sent, shown.already) == ("done", hkd(0), hkd(CARD))
+
+
+def test_the_story_names_what_the_bank_took(gateway: SandboxGateway) -> None:
+    _, number = bought(gateway, points=0)
+    told(number, "lost", amount=BANK)
+    assert texts_of(number, "dispute_lost") == [
+        "The dispute was decided: HK$90.00 went back to your card, and what the order had earned was taken back."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("paid", "Cancel the order"),
+        ("packed", "Cancel the order"),
+        ("shipped", "nothing more is to be done"),
+        ("delivered", "nothing more is to be done"),
+        ("refunded", "compare its refunds"),
+    ],
+)
+def test_staff_are_not_asked_to_cancel_what_has_left(gateway: SandboxGateway, status: str, said: str) -> None:
+    _, number = bought(gateway, points=0)
+    for to in ON_THE_WAY.get(status, ()):
+        run_atomically(lambda to=to: moving.move_by_staff(number=number, to=to, actor=STAFF))
+    if status == "refunded":
+        give_back(number)
+        send(number, gateway)
+    assert get_order_view(number).status == status
+    session().rollback()
+    ref = told(number, "lost")
+    issue = issues.find_issue("dispute", ref)
+    assert issue is not None
+    assert said in issue.suggestion
