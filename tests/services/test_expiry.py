@@ -9,6 +9,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from app.kernel import clock, ids
 from app.kernel.actor import system
@@ -85,6 +86,19 @@ def test_a_held_point_does_not_expire_and_comes_back_with_grace() -> None:
         assert run() == (1, 600)
     balance = queries.get_balance(customer_id)
     assert (balance.available, balance.held) == (0, 0)
+
+
+def test_only_the_batch_commits_without_waiting_for_the_disk() -> None:
+    """What customers do in the same connection afterwards is durable again."""
+    waits = text("SHOW synchronous_commit")
+    give(make_customer(), 100, days=1)
+    with transaction():
+        assert session().scalar(waits) == "on"
+    with clock.travel(days=2), transaction():
+        assert expiry.expire_batch(after=expiry.start(), actor=ACTOR).lots == 1
+        assert session().scalar(waits) == "off"
+    with transaction():
+        assert session().scalar(waits) == "on"
 
 
 def test_an_instant_decides() -> None:
