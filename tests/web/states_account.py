@@ -12,7 +12,7 @@ from wtforms.validators import InputRequired
 
 from app.blueprints.account.origins import Source
 from app.rewards.policies import TransferRules
-from app.rewards.queries.earnings import OrderEarned, PendingEarning
+from app.rewards.queries.earnings import PendingEarning
 from app.rewards.queries.months import BalanceAt
 from tests.web import samples
 from tests.web.samples import hkd
@@ -76,16 +76,6 @@ def profile() -> Context:
     form, password = checked(ProfileForm, None), checked(PasswordForm, {"pw-new": ""}, prefix="pw")
     form.name.data = "Mei Chan"
     return {"form": form, "password_form": password, "forms": [form, password]}
-
-
-def order(status: str, **changes: Any) -> Context:
-    return {
-        "order": samples.order(status),
-        "can_cancel": status == "paid",
-        "confirm_cancel": False,
-        "idempotency_key": "k-3",
-        "earned": OrderEarned(645, 210 * (status == "refunded"), samples.NOW),
-    } | changes
 
 
 def miles(**changes: Any) -> Context:
@@ -202,24 +192,6 @@ ACCOUNT: dict[str, State] = {
         True,
     ),
     "overview-new": ("pages/account/overview.html", lambda: {**EMPTY, "orders": []}, True),
-    "orders": (
-        "pages/account/orders.html",
-        lambda: {"orders": ORDERS, "prev_url": "/", "next_url": "/"},
-        True,
-    ),
-    "orders-none": (
-        "pages/account/orders.html",
-        lambda: {"orders": [], "prev_url": None, "next_url": None},
-        True,
-    ),
-    "order": ("pages/account/order.html", lambda: order("paid"), True),
-    "order-cancel": ("pages/account/order.html", lambda: order("paid", confirm_cancel=True), True),
-    "order-refunded": (
-        "pages/account/order.html",
-        lambda: order("refunded", order=samples.order("refunded", refunded=True)),
-        True,
-    ),
-    "order-pending": ("pages/account/order.html", lambda: order("payment_pending"), True),
     "miles": ("pages/account/miles.html", miles, True),
     "miles-none": (
         "pages/account/miles.html",

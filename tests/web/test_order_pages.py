@@ -16,6 +16,7 @@ from app.orders.service import moving
 from tests.checkout.conftest import Shopper
 from tests.checkout.elsewhere import note
 from tests.checkout.refunding import give_back, send, sku_of
+from tests.checkout.test_disputed_refunds import told
 from tests.factories.people import actor_of, give_points
 from tests.factories.shop import fill_cart
 from tests.web.conftest import Buyer
@@ -130,6 +131,31 @@ def test_an_order_that_was_given_back_in_part_says_what_it_still_earns(buyer: Ma
     )
     desk = Desk(shopper.app, "support").get(f"/admin/orders/{number}").text
     assert "230 miles earned, 115 of them taken back" in " ".join(desk.split())
+
+
+def test_cancelling_what_is_left_names_what_is_left(buyer: Make) -> None:
+    """Of two things one was given back before, then the bank decides about the rest."""
+    shopper = buyer()
+    with shopper.app.app_context():
+        number = place(shopper, units=2)
+        give_back(number, lines=[(sku_of(number), 1)])
+    page = shopper.go(f"/account/orders/{number}?cancel=1")
+    assert "You get back HK$130.00 on your card." in page.text
+    with shopper.app.app_context():
+        told(number, "open", amount=100)
+    page = shopper.go(f"/account/orders/{number}?cancel=1")
+    assert "This order cannot be cancelled now The bank is deciding about a dispute" in page.text
+    assert "Yes, cancel" not in page.text
+
+
+def test_cancelling_a_failed_order_promises_nothing(buyer: Make) -> None:
+    shopper = buyer(points=5_000)
+    number = buy(shopper, miles="500", card="pm_card_chargeDeclined")
+    page = shopper.go(f"/account/orders/{number}?cancel=1")
+    assert "Nothing is left to give back." in page.text
+    assert shopper.balance().available == 5_000
+    shopper.press("Yes, cancel the order", page=page)
+    assert shopper.order(number).status == "cancelled"
 
 
 def test_a_refund_that_was_paid_another_way_is_not_said_to_be_on_the_card(buyer: Make) -> None:

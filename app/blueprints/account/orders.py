@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import dataclass
 
 from flask import flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
@@ -15,13 +16,26 @@ from app.blueprints.common.actors import actor_from_request
 from app.blueprints.common.checkout import gateway
 from app.checkout import flow
 from app.checkout.cancel import cancel
+from app.checkout.refund import preview
 from app.kernel.errors import Conflict
 from app.kernel.ids import fingerprint
+from app.kernel.money import Money
 from app.orders import queries
+from app.orders.states import REFUNDABLE
+from app.payments.refunds import PaymentDisputed
 from app.rewards.queries import find_earned
 
 PER_PAGE = 20
 ROUTE = "page:cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class ComesBack:
+    """What cancelling an order would give back now, in points and to the card; `refusal`: why it cannot be."""
+
+    points: int
+    card: Money
+    refusal: str | None = None
 
 
 @bp.get("/orders")
@@ -40,14 +54,29 @@ def orders() -> str:
 @login_required
 def order(number: str) -> str:
     found = queries.get_order_view(number, customer_id=current_user.person.id)
+    confirm_cancel = found.can_cancel and request.args.get("cancel") == "1"
     return render_template(
         "pages/account/order.html",
         order=found,
         can_cancel=found.can_cancel,
-        confirm_cancel=request.args.get("cancel") == "1",
+        confirm_cancel=confirm_cancel,
+        comes_back=_comes_back(found) if confirm_cancel else None,
         idempotency_key=secrets.token_urlsafe(24),
         earned=find_earned(found.id) if found.points_earned else None,
     )
+
+
+def _comes_back(order: queries.OrderView) -> ComesBack:
+    nothing = Money(0, order.total.currency)
+    if order.status not in REFUNDABLE:
+        return ComesBack(order.points if order.status == "payment_pending" else 0, nothing)
+    try:
+        give = preview(number=order.number, lines=None, strategy="proportional").give
+    except PaymentDisputed as error:
+        return ComesBack(0, nothing, refusal=error.message)
+    except Conflict:  # every line has gone back before
+        return ComesBack(0, nothing)
+    return ComesBack(give.points, Money(give.card, order.total.currency))
 
 
 @bp.post("/orders/<number>/cancel")
