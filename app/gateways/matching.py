@@ -14,14 +14,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
 import structlog
-from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from app.checkout import book_checks
 from app.checkout.disputes import settle_dispute
 from app.gateways.asking import ask_payment, ask_refund
 from app.gateways.reconcile import report_orphan
 from app.kernel.actor import Actor
-from app.kernel.database import end_reading, run_atomically, session
+from app.kernel.database import end_reading, is_outage, run_atomically, session
 from app.kernel.errors import Conflict
 from app.outbox.runs import single_flight
 from app.payments import issues, matching, matching_queries
@@ -85,10 +84,8 @@ def _guarded(run: Match, ref: str, work: Callable[[], bool], actor: Actor) -> No
     database that is away is nobody's fault, and ends the run."""
     try:
         done = work()
-    except InvalidRequestError:
-        raise
     except Exception as error:
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
+        if is_outage(error):
             raise
         session().rollback()
         log.exception("the match could not settle", about=ref)

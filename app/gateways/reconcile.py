@@ -14,14 +14,13 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from app.checkout.flow import settle
 from app.gateways.asking import ask_payment, ask_refund
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.crashpoint import crashpoint
-from app.kernel.database import end_reading, run_atomically, session
+from app.kernel.database import end_reading, is_outage, run_atomically, session
 from app.kernel.errors import Conflict
 from app.outbox.runs import single_flight
 from app.payments import issues, queries, rules
@@ -128,10 +127,8 @@ def _unless_broken(report: Report, about: uuid.UUID, work: Callable[[], T]) -> T
     """
     try:
         return work()
-    except InvalidRequestError:
-        raise
     except Exception as error:
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
+        if is_outage(error):
             raise
         session().rollback()
         report.broken.add(str(about))

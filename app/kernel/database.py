@@ -29,7 +29,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.kernel.errors import Conflict
@@ -130,6 +130,13 @@ def count_up_to(statement: Select[*tuple[Any, ...]], most: int) -> int:
 
 def busy() -> Conflict:
     return Conflict("Another change to the same thing is in progress. Try again.", code="BUSY", retry_after=1)
+
+
+def is_outage(error: Exception) -> bool:
+    """The database is away or the session is misused: no row that was worked on is to blame."""
+    return isinstance(error, InvalidRequestError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
 
 
 def sqlstate(error: DBAPIError) -> str | None:

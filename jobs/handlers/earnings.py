@@ -15,6 +15,7 @@ from app.outbox.service import Job
 from app.rewards.queries import list_movable, rules_in_force
 from app.rewards.service import earning, tiers
 from app.rewards.service.rules_versions import RULES_CHANGED
+from jobs.damaged import Damaged
 from jobs.registry import RunningJob, Task
 
 BATCH = 200
@@ -23,15 +24,19 @@ BUDGET_SECONDS = 60.0  # of the two minutes that a job may take; another goes on
 
 def confirm_due() -> str | None:
     """Confirm every earning whose window has passed, each in a transaction of its own."""
-    actor = system("rewards.confirm")
+    actor, damaged = system("rewards.confirm"), Damaged("rewards.confirm")
     confirmed = 0
-    while due := earning.list_due_earnings(limit=BATCH):
+    while due := earning.list_due_earnings(past=damaged.customers, limit=BATCH):
         end_reading()
-        done = [run_atomically(partial(earning.confirm_one, earning_id=one, actor=actor)) for one in due]
-        confirmed += sum(1 for points in done if points)
-        if not any(done):
+        before, done = damaged.customers, 0
+        for one in due:
+            if one.customer_id not in damaged.customers:
+                work = partial(earning.confirm_one, earning_id=one.id, actor=actor)
+                done += bool(damaged.go_past(one.customer_id, work))
+        confirmed += done
+        if not done and damaged.customers == before:
             break  # somebody else is confirming them
-    return f"{confirmed} earnings confirmed"
+    return f"{confirmed} earnings confirmed{damaged.tell()}"
 
 
 def reassess_tiers() -> str | None:
@@ -54,15 +59,20 @@ def rules_changed(job: RunningJob) -> None:
 
 def _reassess(after: uuid.UUID | None, *, seconds: float) -> tuple[int, uuid.UUID | None]:
     """(how many, where to go on after `seconds`; None: all are seen)."""
-    started, seen = time.monotonic(), 0
+    started, seen, damaged = time.monotonic(), 0, Damaged("rewards.tiers")
+    if after is not None:
+        damaged.not_all_seen()
     rules = rules_in_force().tiers
     while movable := list_movable(rules=rules, after=after, limit=BATCH):
         end_reading()
         for customer_id in movable:
-            run_atomically(partial(tiers.reassess, customer_id=customer_id, rules=rules))
+            damaged.go_past(customer_id, partial(tiers.reassess, customer_id=customer_id, rules=rules))
         after, seen = movable[-1], seen + len(movable)
         if time.monotonic() - started > seconds:
+            damaged.not_all_seen()
+            damaged.tell()
             return seen, after
+    damaged.tell()
     return seen, None
 
 

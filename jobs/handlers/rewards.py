@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from datetime import timedelta
 from functools import partial
 
@@ -11,12 +12,13 @@ from app.checkout.verification import SHOP
 from app.kernel import clock
 from app.kernel.actor import Actor, system
 from app.kernel.crashpoint import crashpoint
-from app.kernel.database import end_reading, run_atomically, transaction
+from app.kernel.database import end_reading, is_outage, run_atomically, transaction
 from app.payments.issues import record_issue
 from app.rewards.queries import rules_in_force
 from app.rewards.service import adjustments, batches, expiry, transfers
 from app.rewards.service.seals import SEALS, seal
 from app.rewards.service.verify import LEDGER
+from jobs.damaged import Damaged
 from jobs.registry import Task
 
 BUDGET_SECONDS = 240.0  # one run; the next goes on where this one stopped
@@ -25,17 +27,39 @@ BUDGET_SECONDS = 240.0  # one run; the next goes on where this one stopped
 def expire_points() -> str | None:
     """Batch by batch until nothing is due or the time is up."""
     actor, started = system("rewards.expire"), time.monotonic()
-    lots = points = 0
+    damaged = Damaged("rewards.expire")
+    lots = points = busy = 0
     after: expiry.Place | None = expiry.start()
     while after is not None and time.monotonic() - started < BUDGET_SECONDS:
-        batch = run_atomically(partial(_expire_batch, after, actor))
+        batch = _expire_next(after, actor, damaged)
         crashpoint("expire.after_commit")
-        lots, points, after = lots + batch.lots, points + batch.points, batch.after
-    return f"{lots} lots with {points} points expired" if lots else None
+        lots, points, busy, after = lots + batch.lots, points + batch.points, busy + batch.busy, batch.after
+    if busy or after is not None:
+        damaged.not_all_seen()
+    failed = damaged.tell()
+    return f"{lots} lots with {points} points expired{failed}" if lots or failed else None
 
 
-def _expire_batch(after: expiry.Place, actor: Actor) -> expiry.ExpiryBatch:
-    batch = expiry.expire_batch(after=after, actor=actor)
+def _expire_next(after: expiry.Place, actor: Actor, damaged: Damaged) -> expiry.ExpiryBatch:
+    """The next batch; when it fails, the same customer by customer, past those whose account is damaged."""
+    try:
+        return run_atomically(partial(_expire_batch, after, actor, damaged.customers))
+    except Exception as error:
+        if is_outage(error):
+            raise
+    due = expiry.list_due(after=after)
+    end_reading()
+    lots = points = busy = 0
+    for customer_id in sorted({lot.customer_id for lot in due} - damaged.customers):
+        work = partial(expiry.expire_due, [lot for lot in due if lot.customer_id == customer_id], actor)
+        done = damaged.go_past(customer_id, work)
+        if done is not None:
+            lots, points, busy = lots + done.lots, points + done.points, busy + done.busy
+    return expiry.ExpiryBatch(lots, points, busy, due[-1].place if due else None)
+
+
+def _expire_batch(after: expiry.Place, actor: Actor, past: frozenset[uuid.UUID]) -> expiry.ExpiryBatch:
+    batch = expiry.expire_batch(after=after, actor=actor, past=past)
     crashpoint("expire.before_commit")
     return batch
 

@@ -26,7 +26,7 @@ def earned(customer_id: uuid.UUID, points: int) -> tuple[str, str]:
             customer_id=customer_id, order_id=order_id, order_number=number, points=points,
             confirms_at=clock.now(), rules_version=1, breakdown={}, actor=ACTOR,
         )  # fmt: skip
-        (due,) = earning.list_due_earnings()
+        ((due, _),) = earning.list_due_earnings()
         earning.confirm(earning_id=due, rules=RULES, actor=ACTOR)
     return str(order_id), number
 

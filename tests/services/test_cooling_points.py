@@ -60,7 +60,7 @@ def test_what_an_order_earned_is_taken_from_points_that_cool_off_before_it_becom
             confirms_at=clock.now(), rules_version=1, breakdown={}, actor=ACTOR,
         )  # fmt: skip
         due = earning.list_due_earnings()
-        assert sum(earning.confirm(earning_id=one, rules=RULES, actor=ACTOR) for one in due) == 1_000
+        assert sum(earning.confirm(earning_id=one.id, rules=RULES, actor=ACTOR) for one in due) == 1_000
     spend(customer_id, 1_000)
     send(make_customer(points=3_000), customer_id, 3_000)
     with transaction():

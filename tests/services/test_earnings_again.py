@@ -38,6 +38,6 @@ def test_a_bonus_that_was_held_back_for_a_disputed_order_comes_with_the_next_one
     with transaction():
         assert give(good) == 250
     with transaction():
-        (earning_id,) = earning.list_due_earnings()
+        ((earning_id, _),) = earning.list_due_earnings()
         assert earning.confirm(earning_id=earning_id, rules=RULES, actor=ACTOR) == 250
     assert get_balance(customer_id).available == 250

@@ -211,7 +211,7 @@ def test_earned_points_wait_then_pay_a_debt_first() -> None:
         assert earning.list_due_earnings() == []
     with clock.travel(days=31):
         with transaction():
-            (earning_id,) = earning.list_due_earnings()
+            ((earning_id, _),) = earning.list_due_earnings()
             assert earning.confirm(earning_id=earning_id, rules=RULES, actor=ACTOR) == 900
         with transaction():
             assert earning.confirm(earning_id=earning_id, rules=RULES, actor=ACTOR) == 0

@@ -241,7 +241,7 @@ class Ledger(ProgrammeRules):
     def earnings_confirm(self) -> None:
         def confirm_all() -> int:
             due = earning.list_due_earnings(limit=1_000)
-            return sum(earning.confirm(earning_id=earning_id, rules=RULES, actor=ACTOR) for earning_id in due)
+            return sum(earning.confirm(earning_id=one.id, rules=RULES, actor=ACTOR) for one in due)
 
         waiting = [made for made in self.earnings if made["pending"] and made["left"] and not made["waits"]]
         due = [made for made in waiting if made["due"] <= self.now]

@@ -96,7 +96,7 @@ def test_from_a_spent_point_back_to_the_order_rule_and_rate_across_a_transfer() 
             rules_version=1, breakdown={"card": 90_000, "currency": "HKD"}, actor=ACTOR,
         )  # fmt: skip
     with transaction():
-        (earning_id,) = earning.list_due_earnings()
+        ((earning_id, _),) = earning.list_due_earnings()
         earning.confirm(earning_id=earning_id, rules=RULES, actor=ACTOR)
     with transaction():
         asked = transfers.request(

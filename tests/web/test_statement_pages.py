@@ -51,7 +51,7 @@ class Member(Visitor):
             )  # fmt: skip
         if confirmed:
             with self.app.app_context(), clock.frozen(at + timedelta(days=31)), transaction():
-                for earning_id in earning.list_due_earnings():
+                for earning_id, _ in earning.list_due_earnings():
                     earning.confirm(earning_id=earning_id, rules=RULES, actor=ACTOR)
         return number
 

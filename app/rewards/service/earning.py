@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Select, Update, func, insert, select, update
 
@@ -152,10 +153,17 @@ def _count(statement: Update) -> int:
     return len(session().execute(statement.returning(PointsEarning.id)).all())
 
 
-def list_due_earnings(*, limit: int = 100) -> list[uuid.UUID]:
-    """Ids of pending earnings whose window has passed, oldest first."""
+class DueEarning(NamedTuple):
+    """A pending earning whose window has passed."""
+
+    id: uuid.UUID
+    customer_id: uuid.UUID
+
+
+def list_due_earnings(*, past: Collection[uuid.UUID] = (), limit: int = 100) -> list[DueEarning]:
+    """Oldest first, without those of the customers in `past`."""
     statement = (
-        select(PointsEarning.id)
+        select(PointsEarning.id, PointsEarning.customer_id)
         .where(
             PointsEarning.state == "pending",
             PointsEarning.confirms_at <= clock.now(),
@@ -164,7 +172,9 @@ def list_due_earnings(*, limit: int = 100) -> list[uuid.UUID]:
         .order_by(PointsEarning.confirms_at)
         .limit(limit)
     )
-    return list(session().scalars(statement))
+    if past:
+        statement = statement.where(PointsEarning.customer_id.not_in(past))
+    return [DueEarning(*row) for row in session().execute(statement)]
 
 
 def confirm(*, earning_id: uuid.UUID, rules: Rules, actor: Actor) -> int:

@@ -8,10 +8,10 @@ that has expired has nothing left to expire.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, func, select, text
 
@@ -84,24 +84,53 @@ def start() -> Place:
     return datetime.fromtimestamp(0, tz=clock.now().tzinfo), uuid.UUID(int=0)
 
 
-def expire_batch(*, after: Place, actor: Actor, limit: int = BATCH) -> ExpiryBatch:
-    """Expire up to `limit` due lots beyond `after`, soonest expiry first. One transaction a call."""
-    now = clock.now()
-    session().execute(UNHURRIED)
-    due = (
-        session().execute(DUE, {"now": now, "after_at": after[0], "after_id": after[1], "limit": limit}).all()
-    )
+class DueLot(NamedTuple):
+    """A lot with points whose time has come."""
+
+    id: uuid.UUID
+    customer_id: uuid.UUID
+    expires_at: datetime
+
+    @property
+    def place(self) -> Place:
+        return self.expires_at, self.id
+
+
+def list_due(*, after: Place, limit: int = BATCH) -> list[DueLot]:
+    """Beyond `after`, soonest expiry first."""
+    where = {"now": clock.now(), "after_at": after[0], "after_id": after[1], "limit": limit}
+    return [DueLot(*row) for row in session().execute(DUE, where)]
+
+
+def expire_batch(
+    *, after: Place, actor: Actor, past: Collection[uuid.UUID] = (), limit: int = BATCH
+) -> ExpiryBatch:
+    """Expire up to `limit` due lots beyond `after`, soonest expiry first, without those of the customers in `past`.
+    One transaction a call.
+    """
+    due = list_due(after=after, limit=limit)
     if not due:
         return ExpiryBatch(0, 0, 0, None)
-    customers = sorted({row.customer_id for row in due})
+    return replace(
+        expire_due([lot for lot in due if lot.customer_id not in past], actor), after=due[-1].place
+    )
+
+
+def expire_due(due: Sequence[DueLot], actor: Actor) -> ExpiryBatch:
+    """Expire those of `due` whose customers nobody else works on. One transaction a call; `after` is None."""
+    session().execute(UNHURRIED)
+    customers = sorted({lot.customer_id for lot in due})
     locked = list(session().scalars(LOCK, {"customers": customers}))
-    lots = [row.id for row in due]
-    parameters = {"customers": locked, "lots": lots, "now": now, "actor": actor.name}
+    parameters = {
+        "customers": locked,
+        "lots": [lot.id for lot in due],
+        "now": clock.now(),
+        "actor": actor.name,
+    }
     parameters["ids"] = [ids.uuid7() for _ in locked]
     count, points = session().execute(EXPIRE, parameters).one()
-    busy = sum(row.customer_id not in set(locked) for row in due)
-    last = due[-1]
-    return ExpiryBatch(int(count), int(points), busy, (last.expires_at, last.id))
+    busy = sum(lot.customer_id not in set(locked) for lot in due)
+    return ExpiryBatch(int(count), int(points), busy, None)
 
 
 def expire_lots(*, customer_id: uuid.UUID, lots: Sequence[uuid.UUID], actor: Actor) -> None:
