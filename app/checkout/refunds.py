@@ -63,6 +63,8 @@ def _apply(
             refund_issues.tell_put_off(
                 refund_id=refund_id, reference=order.number, amount=applied.amount, currency=order.currency
             )
+        elif applied.reason == DISPUTED and count_owed(refund) < applied.amount:
+            put_off.settle(order, applied.payment_id, actor=actor)  # queued before the bank had decided
         else:
             refund_issues.tell_stuck(applied, currency=order.currency)
 

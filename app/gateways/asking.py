@@ -16,6 +16,7 @@ from app.kernel.actor import Actor
 from app.kernel.crashpoint import crashpoint
 from app.kernel.database import end_reading, run_atomically
 from app.payments import disputes, issues, queries, rules
+from app.payments import refunds as card_refunds
 from app.payments.gateway import (
     DISPUTED,
     NEVER_ARRIVED,
@@ -85,9 +86,10 @@ def ask_refund(
     """Send a queued card refund under its own key, or ask how it went: also one that has ended, because a bank may
     send money back that had gone out. None when the gateway has no such refund and none is to be sent.
 
-    One that was never sent is sent whenever its job comes at last; while a bank decides about the payment it fails
-    instead, and is queued again when the shop has won. One that was sent without a word, and is not
-    there a day later, has failed: staff decide, instead of it waiting for ever. Raises NotFound.
+    One that was never sent is sent whenever its job comes at last; while a bank decides about the payment, or when it
+    has given so much back that this is no longer there, it fails instead, and what is still owed is queued again.
+    One that was sent without a word, and is not there a day later, has failed: staff decide, instead of it waiting
+    for ever. Raises NotFound.
     """
     refund = queries.get_refund(refund_id)
     payment = queries.get_payment(refund.payment_id)
@@ -95,7 +97,7 @@ def ask_refund(
         return _at_another(payment, gateway)
     known_ref, payment_ref, amount = refund.gateway_ref, payment.gateway_ref, refund.amount
     is_open, is_new = refund.state in REFUND_OPEN, refund.state == "queued"
-    is_disputed = disputes.count_open([payment.id]) > 0
+    is_disputed = disputes.count_open([payment.id]) > 0 or card_refunds.is_too_much(payment)
     may_send = is_new or clock.now() - refund.created_at < rules.NEVER_RESEND_AFTER
     end_reading()
     crashpoint("refund.before_fetch")
@@ -104,7 +106,7 @@ def ask_refund(
     if isinstance(truth, Absent) and not is_open:
         return None
     if isinstance(truth, Absent) and payment_ref is not None:
-        if is_disputed:  # queued before the dispute came: sent now, the money would leave twice
+        if is_disputed:  # queued before the dispute came, or was lost: sent now, the money would leave twice
             truth = RefundRefused(DISPUTED)
         elif may_send:
             crashpoint("refund.before_send")

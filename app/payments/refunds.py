@@ -120,6 +120,12 @@ def left_of(payment: Payment) -> int:
     return payment.captured - payment.refunded - _by_hand(payment)
 
 
+def is_too_much(payment: Payment) -> bool:
+    """What banks took, and what its card refunds give back, those on their way too, is more than was captured."""
+    lost = disputes.count_lost(payment.id)
+    return lost > 0 and left_of(payment) < lost
+
+
 def check_left(payment: Payment, amount: int) -> None:
     """That much of a locked payment may still leave the shop.
 
