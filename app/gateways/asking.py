@@ -88,17 +88,16 @@ def ask_refund(
 
     One that was never sent is sent whenever its job comes at last; while a bank decides about the payment, or when it
     has given so much back that this is no longer there, it fails instead, and what is still owed is queued again.
-    One that was sent without a word, and is not there a day later, has failed: staff decide, instead of it waiting
-    for ever. Raises NotFound.
+    One that was sent without a word, and is not there a day after it was sent first, has failed: staff decide, instead
+    of it waiting for ever. Raises NotFound.
     """
     refund = queries.get_refund(refund_id)
     payment = queries.get_payment(refund.payment_id)
     if payment.gateway != gateway.name:
         return _at_another(payment, gateway)
     known_ref, payment_ref, amount = refund.gateway_ref, payment.gateway_ref, refund.amount
-    is_open, is_new = refund.state in REFUND_OPEN, refund.state == "queued"
+    is_open, may_send = refund.state in REFUND_OPEN, card_refunds.may_send(refund)
     is_disputed = disputes.count_open([payment.id]) > 0 or card_refunds.is_too_much(payment)
-    may_send = is_new or clock.now() - refund.created_at < rules.NEVER_RESEND_AFTER
     end_reading()
     crashpoint("refund.before_fetch")
     # Asked first: after a day the gateway may have forgotten the key, and would refund a second time.
@@ -109,6 +108,7 @@ def ask_refund(
         if is_disputed:  # queued before the dispute came, or was lost: sent now, the money would leave twice
             truth = RefundRefused(DISPUTED)
         elif may_send:
+            run_atomically(lambda: card_refunds.note_sent(refund_id))
             crashpoint("refund.before_send")
             truth = gateway.refund(refund_id, payment_ref, amount)
         else:

@@ -90,6 +90,7 @@ class Payment(Base):
 class CardRefund(Base):
     """Money on its way back to a card. `id` is its idempotency key at the gateway.
 
+    `sent_at`: when the gateway was told that key first, or first again after it must have forgotten it; None: never.
     `elsewhere`: what staff sent in its place, in minor units, after it had failed; `elsewhere_ref`: the bank's
     reference of that transfer.
     """
@@ -115,6 +116,7 @@ class CardRefund(Base):
     gateway_ref: Mapped[str | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
     next_check_at: Mapped[datetime | None]
     checks: Mapped[int] = mapped_column(server_default="0")
     last_error: Mapped[str | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.kernel import clock, ids
 from app.kernel.database import session
@@ -198,6 +198,30 @@ def lock_refund(refund_id: uuid.UUID) -> tuple[CardRefund, Payment]:
     statement = select(CardRefund).where(CardRefund.id == refund_id).with_for_update()
     refund = session().scalars(statement.execution_options(populate_existing=True)).one()
     return refund, payment
+
+
+def note_sent(refund_id: uuid.UUID) -> None:
+    """A card refund is about to be sent: from its first time on its key counts as known at the gateway.
+
+    One that is queued again after the gateway has forgotten the key is sent for the first time once more.
+    """
+    now = clock.now()
+    forgotten = (CardRefund.state == "queued") & (CardRefund.sent_at <= now - rules.NEVER_RESEND_AFTER)
+    is_first = CardRefund.sent_at.is_(None) | forgotten
+    session().execute(
+        update(CardRefund).where(CardRefund.id == refund_id, is_first).values(sent_at=now),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def may_send(refund: CardRefund) -> bool:
+    """Sending it under its key cannot make it twice: the gateway has never seen the key, or still knows it.
+
+    One that is queued is asked about and sent whenever its job comes: somebody has decided that it goes out.
+    """
+    if refund.state == "queued" or refund.sent_at is None:
+        return True
+    return clock.now() - refund.sent_at < rules.NEVER_RESEND_AFTER
 
 
 def apply_refund(
