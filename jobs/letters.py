@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 from app.accounts.queries import Person, get_customer
+from app.blueprints.common.pages import in_unit
 from app.blueprints.common.transfer_links import transfer_token
 from app.kernel.money import Money
 from app.kernel.words import for_translation
@@ -175,7 +176,7 @@ def staff_alert(payload: Mapping[str, Any]) -> Draft:
         shown["amount"] = Money(shown["amount"], shown.pop("currency")).display
     context = {
         "title": str(payload["subject"]).replace("_", " ").capitalize(),
-        "text": payload["text"],
+        "text": in_unit(payload["text"]),
         "facts": [(name.replace("_", " ").capitalize(), value) for name, value in shown.items()],
         "url": _desk(payload),
     }

@@ -87,6 +87,11 @@ def test_open_it_is_recorded_once_and_nothing_earned_is_confirmed(disputed: Disp
     alert = session().scalars(select(OutboxRow).filter_by(dedupe_key=key)).one()
     assert alert.payload["order_number"] == disputed.number
     mail = staff_alert(alert.payload).context
+    assert (
+        staff_alert({"subject": "x", "text": "80 points were taken back."})
+        .context["text"]
+        .startswith("80 miles")
+    )
     facts = dict(mail["facts"])
     assert (facts["Amount"], "Currency" in facts) == ("HK$80.00", False)
     assert mail["url"].endswith(f"/admin/reconciliation/dispute/{disputed.ref}")

@@ -133,6 +133,18 @@ def test_an_order_that_was_given_back_in_part_says_what_it_still_earns(buyer: Ma
     assert "230 miles earned, 115 of them taken back" in " ".join(desk.split())
 
 
+def test_pages_call_points_what_the_shop_calls_them(buyer: Make) -> None:
+    shopper = buyer(points=5_000)
+    number = buy(shopper, miles="500")
+    with shopper.app.app_context():
+        give_back(number)
+        stored = [event.text for event in get_order_view(number).timeline if event.event == "refund"]
+    assert stored == ["We are giving back 500 points to your account and HK$80.00 to your card."]
+    said = stored[0].replace("points", "miles")
+    assert said in shopper.go(f"/account/orders/{number}").text
+    assert said in Desk(shopper.app, "support").get(f"/admin/orders/{number}").text
+
+
 def test_cancelling_what_is_left_names_what_is_left(buyer: Make) -> None:
     """Of two things one was given back before, then the bank decides about the rest."""
     shopper = buyer()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
@@ -46,6 +47,11 @@ def in_points(value: int) -> str:
     return f"{points(value)} {points_name()}"
 
 
+def in_unit(sentence: str) -> str:
+    """A stored sentence as pages say it: code and API call the unit points, pages call it what the shop does."""
+    return re.sub(r"\bpoints\b", points_name(), sentence)
+
+
 def day(value: date) -> str:
     """`22 November 2026`; in other languages as Unicode's CLDR writes a long date."""
     if spoken() == DEFAULT:
@@ -69,6 +75,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "money": money,
     "points": points,
     "in_points": in_points,
+    "in_unit": in_unit,
     "date": day,
     "last_day": last_day,
     "datetime": moment,
