@@ -119,6 +119,22 @@ def ask_refund(
     return truth
 
 
+def ask_about(*, about: uuid.UUID, gateway: Gateway, actor: Actor) -> bool | None:
+    """The payment or card refund with this id is asked about and settled; whether the gateway said anything. None: it
+    cannot be asked, this is of another gateway, or none of ours."""
+    payment, refund = queries.find_payment(about), queries.find_refund(about)
+    if refund is not None:
+        payment = queries.find_payment(refund.payment_id)
+    if payment is None or payment.gateway != gateway.name:
+        return None
+    truth: object
+    if refund is not None:
+        truth = ask_refund(refund_id=about, gateway=gateway, actor=actor)
+    else:
+        truth, _ = ask_payment(payment_id=about, gateway=gateway, actor=actor)
+    return not isinstance(truth, Unknown)
+
+
 def _is_to_end(truth: Snapshot | Absent | Unknown, *, wanted: bool, age: timedelta) -> bool:
     if isinstance(truth, Unknown):
         return False

@@ -6,6 +6,7 @@ Safe to run twice and at once: one run at a time holds the lock, and all that is
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import TypeVar
 import structlog
 
 from app.checkout.flow import settle
-from app.gateways.asking import ask_payment, ask_refund
+from app.gateways.asking import ask_about, ask_payment, ask_refund
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.crashpoint import crashpoint
@@ -46,7 +47,7 @@ T = TypeVar("T")
 @dataclass
 class Report:
     """Counts of one run. `complete`: the walk came to the end of the gateway's list. `broken`: payments and refunds
-    that could not be settled; `spoken`: the gateway answered to the end."""
+    that could not be settled."""
 
     asked: int = 0
     changed: int = 0
@@ -56,7 +57,6 @@ class Report:
     found: int = 0
     orphans: int = 0
     complete: bool = False
-    spoken: bool = True
     broken: set[str] = field(default_factory=set)
 
     def __str__(self) -> str:
@@ -78,9 +78,7 @@ def reconcile(*, gateway: Gateway, actor: Actor) -> Report | None:
         _poll_payments(report, gateway, actor)
         _poll_refunds(report, gateway, actor)
         _walk(report, gateway, actor)
-        if report.complete and report.spoken:
-            still = report.broken
-            run_atomically(lambda: issues.close_all_but(kind=BROKEN, refs=still, by=actor.name))
+        _retry_broken(report, gateway, actor)
         return report
 
 
@@ -101,7 +99,6 @@ def _poll_payments(report: Report, gateway: Gateway, actor: Actor) -> None:
         report.unclear += unclear
         silent = silent + 1 if unclear else 0
         if silent >= GIVE_UP_AFTER_SILENCE:
-            report.spoken = False
             return
 
 
@@ -116,7 +113,6 @@ def _poll_refunds(report: Report, gateway: Gateway, actor: Actor) -> None:
         report.refunds += 1
         silent = silent + 1 if isinstance(truth, Unknown) else 0
         if silent >= GIVE_UP_AFTER_SILENCE:
-            report.spoken = False
             return
 
 
@@ -140,6 +136,31 @@ def _unless_broken(report: Report, about: uuid.UUID, work: Callable[[], T]) -> T
             lambda: issues.record_issue(kind=BROKEN, ref=str(about), detail=detail, suggestion=LOOK_AT_IT)
         )
         return None
+
+
+def _retry_broken(report: Report, gateway: Gateway, actor: Actor) -> None:
+    """What could not be settled in an earlier run: it may be due no more, and the gateway's list soon forgets it. Each
+    closes with its own success, and with nothing else.
+
+    In no order, so that some about which the gateway never says a word keep no other waiting.
+    """
+    once_broken = sorted(issues.list_open_refs(BROKEN) - report.broken)
+    end_reading()
+    silent = 0
+    for ref in random.sample(once_broken, min(BATCH, len(once_broken))):
+        about = uuid.UUID(ref)
+        said = _unless_broken(report, about, partial(ask_about, about=about, gateway=gateway, actor=actor))
+        if said:
+            run_atomically(partial(_close, ref, actor))
+        silent = silent + 1 if said is False else 0
+        if silent >= GIVE_UP_AFTER_SILENCE:
+            return
+
+
+def _close(ref: str, actor: Actor) -> None:
+    issues.close_issue(
+        kind=BROKEN, ref=ref, state="auto_fixed", by=actor.name, resolution="It has been settled since."
+    )
 
 
 def _walk(report: Report, gateway: Gateway, actor: Actor) -> None:

@@ -90,10 +90,14 @@ def list_due_refunds(gateway: str, *, limit: int) -> list[uuid.UUID]:
 
 def get_refund(refund_id: uuid.UUID) -> CardRefund:
     """Raises NotFound."""
-    refund = session().get(CardRefund, refund_id, populate_existing=True)
+    refund = find_refund(refund_id)
     if refund is None:
         raise NotFound("There is no such card refund.")
     return refund
+
+
+def find_refund(refund_id: uuid.UUID) -> CardRefund | None:
+    return session().get(CardRefund, refund_id, populate_existing=True)
 
 
 def find_refund_by_key(key: str | None) -> CardRefund | None:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 from app.audit import verification
 from app.blueprints.ops.commands_rewards_proof import PROBES
 from app.checkout.flow import settle
-from app.gateways.asking import ask_payment
+from app.gateways.asking import ask_payment, ask_refund
 from app.gateways.reconcile import BROKEN, Report, reconcile
 from app.gateways.sandbox import SandboxGateway
 from app.kernel import clock
@@ -23,11 +23,13 @@ from app.orders.queries import get_order_view
 from app.outbox.models import OutboxRow
 from app.payments import queries
 from app.payments.gateway import Snapshot
+from app.payments.issues import record_issue
 from app.payments.models import GatewayCursor, Payment, ReconciliationIssue
 from app.payments.rules import GIVE_BACK, MISMATCH
 from app.rewards.queries import get_balance, rules_in_force
 from app.rewards.service import holds
 from tests.checkout.conftest import Shopper
+from tests.checkout.refunding import give_back
 from tests.factories.shop import stock_of
 from tests.sandbox.peers import Gateway
 
@@ -200,3 +202,52 @@ def test_a_payment_that_cannot_be_settled_keeps_no_other_waiting(
     assert run(gateway, minutes=4).broken == set()
     assert get_order_view(number).status == "paid"
     assert issues() == [(BROKEN, "auto_fixed")]
+
+
+def test_late_money_that_could_not_be_settled_is_met_again_however_old_it_is(
+    gateway: SandboxGateway, peer: Gateway, owner: psycopg.Connection, broken: list[uuid.UUID]
+) -> None:
+    """The gateway's list has it no more, and nobody polls a payment that had ended."""
+    _, number, payment = placed(gateway, DECLINED)
+    peer.control(f"payments/{payment.gateway_ref}/late-authorize")
+    owner.execute("INSERT INTO broken_payment VALUES (%s)", (payment.id,))
+    for minutes in (2, 61, 130, 200):
+        assert run(gateway, minutes=minutes).broken == {str(payment.id)}
+        assert issues() == [(BROKEN, "open")]
+    owner.execute("DELETE FROM broken_payment")
+    peer.control("faults", {"fault": "error_500", "next": 3, "on": "reads"})
+    run(gateway, minutes=204)
+    assert issues() == [(BROKEN, "open")], "silence is no success"
+    peer.call("DELETE", "/control/faults")
+    assert run(gateway, minutes=210).broken == set()
+    assert get_order_view(number).status == "paid"
+    assert issues() == [(BROKEN, "auto_fixed")]
+
+
+def test_a_refund_that_could_not_be_settled_is_asked_about_until_it_is(
+    gateway: SandboxGateway, peer: Gateway, owner: psycopg.Connection, broken: list[uuid.UUID]
+) -> None:
+    """It had arrived, and the bank sent it back: that it is `failed` cannot be written, and nothing asks about it."""
+    _, number, payment = placed(gateway, "pm_card_visa")
+    give_back(number)
+    (refund,) = queries.list_refunds_of(payment.id)
+    ask_refund(refund_id=refund.id, gateway=gateway, actor=ACTOR)
+    peer.control(f"refunds/{queries.get_refund(refund.id).gateway_ref}/failed")
+    owner.execute("INSERT INTO broken_payment VALUES (%s)", (payment.id,))
+    for minutes in (5, 70, 140, 210):
+        assert str(refund.id) in run(gateway, minutes=minutes).broken
+    assert queries.get_issue(BROKEN, str(refund.id)).state == "open"
+    owner.execute("DELETE FROM broken_payment")
+    run(gateway, minutes=220)
+    assert queries.get_refund(refund.id).state == "failed"
+    assert queries.get_issue(BROKEN, str(refund.id)).state == "auto_fixed"
+
+
+def test_what_was_broken_at_another_gateway_waits_for_it(gateway: SandboxGateway, peer: Gateway) -> None:
+    """This one has never heard of it: nothing is settled by that, and nobody is told of it with every run."""
+    _, _, payment = placed(gateway, "pm_card_visa")
+    with transaction():
+        session().execute(update(Payment).where(Payment.id == payment.id).values(gateway="other"))
+        record_issue(kind=BROKEN, ref=str(payment.id), detail={}, suggestion="-")
+    run(gateway, minutes=2)
+    assert issues() == [(BROKEN, "open")]
