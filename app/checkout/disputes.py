@@ -21,8 +21,9 @@ from app.orders.service import refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
 from app.orders.states import CANCELLABLE, REFUNDABLE
 from app.outbox.service import add
-from app.payments import disputes, issues, queries
+from app.payments import disputes, elsewhere, issues, queries
 from app.payments.bookkeeping import DisputeSnapshot
+from app.payments.disputes import AppliedDispute
 from app.payments.service import lock_payment
 from app.rewards.service import earning
 from app.rewards.service.refunds import take_back
@@ -38,6 +39,11 @@ GONE_SHIPPED = "The money is gone, and so are the goods: nothing more is to be d
 GONE_RETURNED = "The money is gone. The order was given back before: compare its refunds with what was paid."
 GONE_BESIDE = "The money is gone. It is not what paid for the order, which stays as it is."
 CORRECTED = "The bank has changed the amount. Compare it with what has been given back."
+TURNED = (
+    "The gateway has said that this dispute is {before}, and says now that it is {now}. The shop keeps to the first "
+    "word: its refunds count the money so. Look it up at the gateway; give back there what the customer is owed, or "
+    "ask for what came twice; settle the points by an adjustment."
+)
 ANSWER = "Answer the dispute at the gateway before its deadline; do not ship what has not left."
 
 
@@ -54,6 +60,22 @@ def _apply(gateway: str, truth: DisputeSnapshot, actor: Actor) -> bool:
     payment = lock_payment(payment.id)
     applied = disputes.apply_dispute(payment, truth)
     about = {"payment": str(payment.id), "order_number": order.number}
+    is_news = _react(order, payment.id, truth, applied, about, actor)
+    if applied.after == "lost" and (applied.changed or applied.corrected):
+        elsewhere.tell_if_twice(payment)
+    return is_news
+
+
+def _react(
+    order: LockedOrder,
+    payment_id: uuid.UUID,
+    truth: DisputeSnapshot,
+    applied: AppliedDispute,
+    about: dict[str, Any],
+    actor: Actor,
+) -> bool:
+    if applied.turned:
+        return _record(truth, about, TURNED.format(before=applied.after, now=truth.status))
     if not applied.changed:
         return applied.corrected and _corrected(order, truth, about, actor)
     if applied.opened:
@@ -61,7 +83,7 @@ def _apply(gateway: str, truth: DisputeSnapshot, actor: Actor) -> bool:
     if applied.after == "won":
         _won(order, truth, actor)
     elif applied.after == "lost":
-        _lost(order, truth, about, actor, pays=_pays(order, payment.id))
+        _lost(order, truth, about, actor, pays=_pays(order, payment_id))
     return True
 
 

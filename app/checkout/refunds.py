@@ -20,6 +20,7 @@ from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
 from app.payments.gateway import DISPUTED, Absent, RefundRefused, RefundSnapshot, Unknown
 from app.payments.refunds import AppliedRefund
+from app.payments.service import lock_payment
 
 BOUNCED = "Your bank has sent the money of your refund back to us. We are looking after it."
 ALREADY = "All of it had gone back another way."
@@ -54,6 +55,7 @@ def _apply(
         _close(refund_id, actor, state="auto_fixed", resolution="The gateway took it after all.")
         text = "The money is back on its way to your card. Your bank shows it within a few days."
         finish(order, refund, event="card_refunded", text=text, actor=actor)
+        elsewhere.tell_if_twice(lock_payment(applied.payment_id))
     elif applied.after == "failed" and refund.state in ("running", "done"):
         if refund.state == "done":
             story.tell(order_id=order.id, event="refund_bounced", text=BOUNCED, actor=actor)

@@ -24,12 +24,14 @@ KIND = "dispute"
 class AppliedDispute:
     """What an answer did to a dispute. `before` is None when this was the first word of it.
 
-    `corrected`: it is about another amount than it was before.
+    `corrected`: it is about another amount than it was before. `turned`: it had been decided, and the answer decides it
+    the other way, which changes nothing here: what followed from the first word is for staff to undo.
     """
 
     before: str | None
     after: str
     corrected: bool = False
+    turned: bool = False
 
     @property
     def opened(self) -> bool:
@@ -78,7 +80,8 @@ def apply_dispute(payment: Payment, truth: DisputeSnapshot) -> AppliedDispute:
     corrected = row.state == truth.status and (row.amount, row.currency) != told
     if corrected:
         write_changes(row, row.state, {"amount": truth.amount, "currency": truth.currency}, now)
-    return AppliedDispute(before, row.state, corrected)
+    turned = row.state != truth.status and "open" not in (row.state, truth.status)
+    return AppliedDispute(before, row.state, corrected, turned)
 
 
 def count_open(payment_ids: Sequence[uuid.UUID]) -> int:

@@ -7,15 +7,19 @@ from typing import Any
 
 from app.kernel import clock
 from app.kernel.errors import Conflict, invalid
-from app.payments import issues
+from app.payments import disputes, issues
 from app.payments.models import CardRefund, Payment
 from app.payments.refund_issues import TWICE
-from app.payments.refunds import AppliedRefund, check_left, left_of, lock_refund
+from app.payments.refunds import AppliedRefund, by_hand, check_left, count_returned, lock_refund
 from app.payments.service import write_changes
 
 ONE_OF_THEM = (
     "The customer has this money twice: by card, and another way as the order's history says. Ask for one of the two "
     "back, or let the customer keep it, and resolve this with a note of which."
+)
+BY_BANK = (
+    "The customer has this money twice: from the bank after a dispute, and from the shop as the order's history says. "
+    "Show the bank what the shop had given back, or ask the customer, and resolve this with a note of what came of it."
 )
 MIN_REFERENCE, MAX_REFERENCE = 3, 100
 
@@ -54,18 +58,30 @@ def tell_twice(applied: AppliedRefund, *, currency: str) -> None:
     detail = {
         "order_number": applied.reference,
         "payment": str(applied.payment_id),
-        "amount": applied.elsewhere,
+        "amount": applied.amount,
     }
     _record(str(applied.refund_id), detail | {"currency": currency, "transfer": applied.elsewhere_ref})
 
 
 def tell_if_twice(payment: Payment) -> None:
-    """The same about money that somebody gave back at the gateway although it had gone another way."""
-    surplus = min(payment.returned_elsewhere, -left_of(payment))
+    """The same about a locked payment of which more has gone back than was captured: by somebody at the gateway
+    although it had gone another way, or by a bank that decided after it had gone back. Closed when it is so no more."""
+    lost = min(disputes.count_lost(payment.id), payment.captured)
+    given = count_returned(payment.id) + by_hand(payment)
+    surplus = min(given, given + lost - payment.captured)
     if surplus > 0:
         detail = {"order_number": payment.reference, "payment": str(payment.id), "amount": surplus}
-        _record(str(payment.id), detail | {"currency": payment.currency})
+        detail["currency"] = payment.currency
+        _record(str(payment.id), detail, BY_BANK if lost else ONE_OF_THEM)
+    else:
+        issues.close_issue(
+            kind=TWICE,
+            ref=str(payment.id),
+            state="auto_fixed",
+            by="the gateway's word",
+            resolution="It is so no more.",
+        )
 
 
-def _record(ref: str, detail: dict[str, Any]) -> None:
-    issues.record_issue(kind=TWICE, ref=ref, detail=detail, suggestion=ONE_OF_THEM)
+def _record(ref: str, detail: dict[str, Any], suggestion: str = ONE_OF_THEM) -> None:
+    issues.record_issue(kind=TWICE, ref=ref, detail=detail, suggestion=suggestion)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from app.kernel import clock, ids
 from app.kernel.database import session
@@ -96,7 +96,7 @@ def to_send(*, payment_id: uuid.UUID, amount: int) -> int:
 
 def gone_otherwise(payment: Payment) -> int:
     """Minor units that have left a payment by other ways than the shop's card refunds."""
-    return disputes.count_lost(payment.id) + _by_hand(payment)
+    return disputes.count_lost(payment.id) + by_hand(payment)
 
 
 def mark_covered(refund_id: uuid.UUID) -> None:
@@ -117,7 +117,21 @@ def check_undisputed(payment_id: uuid.UUID) -> None:
 
 def left_of(payment: Payment) -> int:
     """Minor units of a payment that the shop and its staff have not given back; below zero: some of it twice."""
-    return payment.captured - payment.refunded - _by_hand(payment)
+    return payment.captured - payment.refunded - by_hand(payment)
+
+
+def by_hand(payment: Payment) -> int:
+    """What of the capture staff gave back by other ways than the shop's card refunds."""
+    outside = rules.outside_of(payment.captured, payment.accepted, payment.refunded_outside)
+    return outside + payment.returned_elsewhere
+
+
+def count_returned(payment_id: uuid.UUID) -> int:
+    """Minor units of a payment that card refunds have certainly given back."""
+    statement = select(func.coalesce(func.sum(CardRefund.amount), 0)).where(
+        CardRefund.payment_id == payment_id, CardRefund.state == "succeeded"
+    )
+    return int(session().scalar(statement) or 0)
 
 
 def is_too_much(payment: Payment) -> bool:
@@ -138,12 +152,6 @@ def check_left(payment: Payment, amount: int) -> None:
         raise Conflict(message, code="REFUND_EXCEEDS_PAID", details={"left": left})
     if amount > left - disputes.count_lost(payment.id):
         raise PaymentDisputed("The bank has given this money back to the card after a dispute.")
-
-
-def _by_hand(payment: Payment) -> int:
-    """What of the capture staff gave back by other ways than the shop's card refunds."""
-    outside = rules.outside_of(payment.captured, payment.accepted, payment.refunded_outside)
-    return outside + payment.returned_elsewhere
 
 
 def _store(refund_id: uuid.UUID, payment_id: uuid.UUID, amount: int, reason: str) -> CardRefund:

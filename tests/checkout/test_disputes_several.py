@@ -15,11 +15,12 @@ from app.checkout import by_hand
 from app.checkout.disputes import settle_dispute
 from app.gateways.asking import ask_payment, ask_refund
 from app.gateways.sandbox import SandboxGateway
-from app.kernel.database import session
+from app.kernel.database import run_atomically, session
 from app.orders.queries import get_order_view
 from app.outbox.models import OutboxRow
 from app.payments import disputes, queries
 from app.payments.bookkeeping import DisputeSnapshot
+from app.payments.issues import resolve_issue
 from app.rewards.models import PointsEarning
 from tests.checkout.conftest import Shopper, truth_about
 from tests.checkout.refunding import STAFF, bought, card_refunds_of, give_back, send, sku_of
@@ -201,3 +202,19 @@ def test_one_that_cannot_go_out_goes_on_waiting_and_stops_nothing(
     send(number, gateway)
     assert (get_order_view(number).status, returned(peer, number)) == ("refunded", CARD)
     assert issue_states(number) == ["auto_fixed"] * 2 or issue_states(number) == ["resolved", "auto_fixed"]
+
+
+@pytest.mark.parametrize(("first", "then"), [("lost", "won"), ("won", "lost")])
+def test_a_decision_that_is_turned_round_is_for_staff(gateway: SandboxGateway, first: Any, then: Any) -> None:
+    """What followed from the first word stays as it is; staff hear of it once, and settle it for good."""
+    _, number = bought(gateway, points=0)
+    ref = told(number, first)
+    told(number, then)
+    issue = queries.get_issue("dispute", ref)
+    assert (issue.state, issue.detail["status"]) == ("open", then)
+    assert issue.suggestion.startswith(f"The gateway has said that this dispute is {first}, and says now")
+    assert disputes.get_dispute("sandbox", ref).state == first
+    session().rollback()
+    run_atomically(lambda: resolve_issue(kind="dispute", ref=ref, note="seen to", actor=STAFF))
+    told(number, then)
+    assert queries.get_issue("dispute", ref).state == "resolved"

@@ -14,7 +14,7 @@ from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import run_atomically, session
 from app.orders.queries import get_order_view
-from app.payments.issues import resolve_issue
+from app.payments.issues import find_issue, resolve_issue
 from jobs.letters import DRAFTS
 from tests.checkout.elsewhere import (
     NOTE,
@@ -30,7 +30,8 @@ from tests.checkout.elsewhere import (
     states,
     turn_up,
 )
-from tests.checkout.refunding import STAFF, card_refunds_of, send
+from tests.checkout.refunding import STAFF, bought, card_refunds_of, give_back, send, sku_of
+from tests.checkout.test_disputed_refunds import told
 from tests.sandbox.peers import Gateway
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -113,4 +114,62 @@ def test_the_same_money_given_back_at_the_gateway_is_seen_too(gateway: SandboxGa
     by_hand.note_refund(payment_id=payment_id, note=NOTE, gateway=gateway, actor=STAFF)
     assert ("refunded_twice", "open") in issues_of(number)
     assert payment_of(number).refunded_outside == captured
+    assert differences() == []
+
+
+@pytest.mark.parametrize("way", ["by card", "another way"])
+def test_what_had_gone_back_and_is_then_lost_to_the_bank_is_seen(
+    gateway: SandboxGateway, peer: Gateway, way: str
+) -> None:
+    if way == "by card":
+        _, number = bought(gateway, points=0)
+        give_back(number)
+        send(number, gateway)
+    else:
+        number, refund_id = lost(gateway, peer)
+        note(number, refund_id)
+    captured = payment_of(number).captured
+    ref = told(number, "open")
+    assert "refunded_twice" not in dict(issues_of(number))
+    told(number, "lost")
+    (alert,) = [
+        one for one in jobs_of(number, "mail.staff_alert") if one.payload["subject"] == "refunded_twice"
+    ]
+    assert alert.payload["amount"] == captured
+    assert ("refunded_twice", "open") in issues_of(number)
+    told(number, "lost", amount=700, ref=ref)
+    issue = find_issue("refunded_twice", str(payment_of(number).id))
+    assert issue is not None
+    assert issue.detail["amount"] == 700
+    assert differences() == []
+
+
+def test_a_bank_that_takes_what_had_not_gone_back_pays_nothing_twice(
+    gateway: SandboxGateway, peer: Gateway
+) -> None:
+    """Two units at HK$100: one had been given back, the bank took the other one and the delivery."""
+    _, number = bought(gateway, points=0)
+    give_back(number, lines=[(sku_of(number), 1)])
+    send(number, gateway)
+    left = payment_of(number).captured - payment_of(number).refunded
+    ref = told(number, "lost", amount=left + 1)
+    assert ("refunded_twice", "open") in issues_of(number)
+    told(number, "lost", amount=left, ref=ref)
+    assert ("refunded_twice", "auto_fixed") in issues_of(number)
+    assert differences() == []
+
+
+def test_a_refund_that_arrives_when_the_bank_had_given_it_back_is_seen(
+    gateway: SandboxGateway, peer: Gateway
+) -> None:
+    """Sent without a word; the dispute was lost before anybody heard of either."""
+    _, number = bought(gateway, points=0)
+    give_back(number)
+    peer.control("faults", {"fault": "timeout_after", "next": 1})
+    send(number, gateway)
+    told(number, "lost")
+    assert "refunded_twice" not in dict(issues_of(number))
+    send(number, gateway)
+    assert states(number) == ("refunded", ["done"], ["succeeded"])
+    assert ("refunded_twice", "open") in issues_of(number)
     assert differences() == []
