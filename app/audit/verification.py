@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from app.kernel import clock
-from app.kernel.database import session
+from app.kernel.database import is_outage, session
 
 SAMPLES = 5
+LONGEST = 300  # letters of an error
 # A probe has up to a dozen sorts and hashes at a time, each with this much: 10 million entries stay far below 1 GB.
 MEMORY = ("work_mem = '32MB'", "hash_mem_multiplier = 1", "max_parallel_workers_per_gather = 0")
 
@@ -48,7 +50,8 @@ def flagged(*, ref: str, rows: str, checks: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """`found` rows of `examined` break the check; `samples` names the first few."""
+    """`found` rows of `examined` break the check; `samples` names the first few. A check that could not be asked has
+    found one of none, and the error is its sample."""
 
     name: str
     what: str
@@ -103,6 +106,18 @@ def begin_snapshot() -> None:
 
 
 def _run(probe: Probe) -> Sequence[CheckResult]:
+    """A probe that the data make fail says so of each of its checks, and keeps none of the others from being asked."""
+    try:
+        with session().begin_nested():
+            return _ask(probe)
+    except DBAPIError as error:
+        if is_outage(error):
+            raise
+        said = f"could not be asked: {str(error.orig).splitlines()[0]}"[:LONGEST]
+        return [CheckResult(name, what, 0, 1, (said,)) for name, what in probe.checks.items()]
+
+
+def _ask(probe: Probe) -> Sequence[CheckResult]:
     examined = int(session().scalar(text(probe.examined)) or 0)
     counted = text(
         f"SELECT name, count(*), (array_agg(ref ORDER BY ref))[1:{SAMPLES}] "  # noqa: S608 (our own words)

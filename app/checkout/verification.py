@@ -14,6 +14,7 @@ ORDERS = Probe(
         "order_holds": "points are held while an order is pending, spent once it is paid, and free after it failed",
         "one_order_per_checkout": "a checkout made one order at most",
         "earned_once": "an order that was paid earned once what it promised, no other order earned, and nothing else",
+        "ended_orders": "an order that was paid and has ended gave back all that was paid, and earns nothing",
     },
     examined="SELECT count(*) FROM orders",
     sql="""
@@ -47,6 +48,14 @@ ORDERS = Probe(
        WHERE (e.id IS NOT NULL) IS DISTINCT FROM (o.paid_at IS NOT NULL AND o.earn_points > 0)
           OR (e.customer_id, e.order_number, e.points, e.rules_version)
           <> (o.customer_id, o.number, o.earn_points, o.rules_version)
+      UNION ALL
+      SELECT 'ended_orders', o.number
+        FROM orders o LEFT JOIN points_hold h ON h.order_id = o.id AND h.state = 'captured'
+        LEFT JOIN points_earning e ON e.source_type = 'order' AND e.source_id = o.id::text
+       WHERE o.status IN ('cancelled','refunded')
+         AND (e.taken_back < e.points OR (o.paid_at IS NOT NULL OR h.id IS NOT NULL)
+           AND (o.refunded_points, o.refunded_points_value, o.refunded_card)
+            <> (o.points, o.points_value, o.card_due))
     """,
 )
 
@@ -140,7 +149,7 @@ BACK = Probe(
 CARD = Probe(
     checks={
         "paid_by_card": "what an order is due on the card was captured for it once it is paid",
-        "captured_for_nothing": "money captured for an order that failed or was cancelled is on its way back",
+        "captured_for_nothing": "money captured for an order that failed or has ended is on its way back",
         "one_live_payment": "no order has two live payments",
         "card_refunds": "what a payment says went back, by card and another way, is what its refunds say, and never "
         "more than was captured",
@@ -154,7 +163,7 @@ CARD = Probe(
                             AND p.currency = o.currency)
       UNION ALL
       SELECT 'captured_for_nothing', o.number FROM orders o JOIN payment p ON p.reference = o.number
-       WHERE p.state = 'captured' AND o.status IN ('payment_failed','cancelled')
+       WHERE p.state = 'captured' AND o.status IN ('payment_failed','cancelled','refunded')
          AND p.refunded + p.returned_elsewhere
              + greatest(0, p.refunded_outside - coalesce(p.accepted, p.captured) + p.captured)
              + (SELECT coalesce(sum(CASE WHEN d.currency = p.currency THEN d.amount ELSE p.captured END), 0)

@@ -169,6 +169,7 @@ class OrderRefund(Base):
     __table_args__ = (
         CheckConstraint("points >= 0 AND points_value >= 0 AND card >= 0 AND clawback >= 0", name="amounts"),
         CheckConstraint("points + card > 0", name="not_empty"),
+        CheckConstraint("jsonb_typeof(lines) = 'array'", name="lines"),
         CheckConstraint("state IN ('running','done','stuck')", name="state"),
         UniqueConstraint("order_id", "idem_key"),
         Index("ix_order_refund_state", "state"),
