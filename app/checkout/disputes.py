@@ -24,8 +24,10 @@ from app.outbox.service import add
 from app.payments import disputes, elsewhere, issues, queries
 from app.payments.bookkeeping import DisputeSnapshot
 from app.payments.disputes import AppliedDispute
+from app.payments.models import Dispute
 from app.payments.service import lock_payment
 from app.rewards.service import earning
+from app.rewards.service.accounts import lock_account
 from app.rewards.service.refunds import take_back
 
 OPENED = "Your bank disputes the card payment of this order. What it earns waits until that is decided."
@@ -44,6 +46,7 @@ TURNED = (
     "word: its refunds count the money so. Look it up at the gateway; give back there what the customer is owed, or "
     "ask for what came twice; settle the points by an adjustment."
 )
+KNOWN_LOST = "Your bank had given {amount} back to your card before, and what the order earns was taken back."
 ANSWER = "Answer the dispute at the gateway before its deadline; do not ship what has not left."
 
 
@@ -87,7 +90,29 @@ def _react(
     return True
 
 
+def catch_up(order: LockedOrder, *, payment_id: uuid.UUID, actor: Actor) -> None:
+    """The order has just been paid with `payment_id`, and banks may have spoken of its payments before: what it earns
+    waits, or is taken back, as it would have been had the payment been heard of first."""
+    known = disputes.list_disputes_about(order.number)
+    if any(one.state == "open" for one in known):
+        earning.hold_back(order_number=order.number)
+    for one in known:
+        if one.state == "lost" and one.payment_id == payment_id:
+            _known_lost(order, one, actor)
+
+
+def _known_lost(order: LockedOrder, lost: Dispute, actor: Actor) -> None:
+    truth = DisputeSnapshot(lost.gateway_ref, "", "lost", lost.amount, lost.currency, lost.reason)
+    taken = _take_back(order, truth, actor)
+    text = KNOWN_LOST.format(amount=Money(truth.amount, truth.currency).display)
+    data = {"taken_back": taken, "amount": truth.amount, "currency": truth.currency}
+    story.tell(order_id=order.id, event="dispute_lost", text=text, actor=actor, data=data)
+    about = {"payment": str(lost.payment_id), "order_number": order.number, "taken_back": taken}
+    _record(truth, about, GONE)
+
+
 def _opened(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor) -> None:
+    lock_account(customer_id=order.customer_id)
     earning.hold_back(order_number=order.number)
     story.tell(order_id=order.id, event="disputed", text=OPENED, actor=actor, data={"reason": truth.reason})
     _record(truth, about, ANSWER)
@@ -116,18 +141,7 @@ def _lost(
     order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor, *, pays: bool
 ) -> None:
     """`pays`: it was about the payment that the order was paid with."""
-    taken = 0
-    earned_with = (("order", order.id), ("first_order", order.customer_id)) if pays else ()
-    for source_type, source_id in earned_with:
-        taken += take_back(
-            customer_id=order.customer_id,
-            source_type=source_type,
-            source_id=str(source_id),
-            order_number=order.number,
-            points=None,
-            idem_key=f"dispute:{truth.gateway_ref}:{source_type}",
-            actor=actor,
-        ).points
+    taken = _take_back(order, truth, actor) if pays else 0
     _go_on(order, actor)
     data = {"taken_back": taken, "amount": truth.amount, "currency": truth.currency}
     amount = Money(truth.amount, truth.currency).display
@@ -136,6 +150,22 @@ def _lost(
     _record(truth, about | {"taken_back": taken}, _what_to_do(order) if pays else GONE_BESIDE)
     text = f"The bank took {amount} back; {taken:,} points that the order had earned were taken back."
     add(alert("dispute_lost", order, text, about=truth.gateway_ref), request_id=actor.request_id)
+
+
+def _take_back(order: LockedOrder, truth: DisputeSnapshot, actor: Actor) -> int:
+    """What the order has earned; how many points its customer has less."""
+    return sum(
+        take_back(
+            customer_id=order.customer_id,
+            source_type=source_type,
+            source_id=str(source_id),
+            order_number=order.number,
+            points=None,
+            idem_key=f"dispute:{truth.gateway_ref}:{source_type}",
+            actor=actor,
+        ).points
+        for source_type, source_id in (("order", order.id), ("first_order", order.customer_id))
+    )
 
 
 def _what_to_do(order: LockedOrder) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from app.checkout import put_off, without_order
+from app.checkout import disputes, put_off, without_order
 from app.checkout.cancelling import cancel_paid
 from app.checkout.earning import earn_with
 from app.checkout.errors import PointsAboveDay
@@ -113,12 +113,20 @@ def _captured(order: LockedOrder, applied: Applied, actor: Actor) -> str:
 def _complete_or_refund(order: LockedOrder, applied: Applied, actor: Actor) -> str:
     try:
         with session().begin_nested():
-            complete(order, actor=actor)
+            _complete_with(order, applied, actor)
         return "paid"
     except (StockInsufficient, HoldNotFound, PointsInsufficient) as error:
         _release(order, actor)
         text = "We could not complete this order after your payment. Your money and points are on their way back."
         return _give_money_back(order, applied, actor, text=text, reason=error.code.lower())
+
+
+def _complete_with(order: LockedOrder, applied: Applied, actor: Actor) -> None:
+    """`complete`, and what banks have said of the order's payments already. Of a first one that nobody has heard of
+    since it was sent they cannot have said anything: the gateway's name for it was not known."""
+    complete(order, actor=actor)
+    if order.attempt > 1 or applied.before != "submitting":
+        disputes.catch_up(order, payment_id=applied.payment_id, actor=actor)
 
 
 def _revive_or_refund(order: LockedOrder, applied: Applied, actor: Actor) -> str:
@@ -128,7 +136,7 @@ def _revive_or_refund(order: LockedOrder, applied: Applied, actor: Actor) -> str
         with session().begin_nested():
             _check_kept(applied)
             take_again(order, attempt=attempt, actor=actor)
-            complete(order, actor=actor)
+            _complete_with(order, applied, actor)
         text = "Your bank confirmed the payment late, and your order goes ahead."
         story.tell(order_id=order.id, event="revived", text=text, actor=actor)
         add(mail("order_revived", order), request_id=actor.request_id)

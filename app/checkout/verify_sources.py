@@ -12,6 +12,7 @@ POINTS = Probe(
         "taken_back": "earned points were taken back by a refund or a lost dispute of that order alone",
         "earned_when": "earned points wait as long as the rules of the order say, from its payment or its delivery",
         "earned_as_priced": "an order earned with the tier, at the moment and by the parts that it was priced with",
+        "earned_disputed": "what an order earned waits while a bank decides, and goes with the money that paid for it",
     },
     examined="SELECT (SELECT count(*) FROM points_hold) + (SELECT count(*) FROM points_earning)",
     sql="""
@@ -34,6 +35,16 @@ POINTS = Probe(
         SELECT e.id, e.source_type, e.customer_id, e.order_number, e.confirms_at, e.breakdown, r.body -> 'earn' AS earn
           FROM points_earning e JOIN rewards_rules r ON r.version = e.rules_version
          WHERE e.source_type IN ('order','first_order')
+      ), disputed AS (
+        SELECT p.reference AS number, bool_or(d.state = 'open') AS is_open
+          FROM dispute d JOIN payment p ON p.id = d.payment_id GROUP BY 1
+      ), gone AS (
+        SELECT p.reference AS number
+          FROM dispute d JOIN payment p ON p.id = d.payment_id JOIN orders o ON o.number = p.reference
+          LEFT JOIN order_refund r ON r.order_id = o.id AND r.idem_key = 'unwanted:' || p.id
+         WHERE d.state = 'lost' AND p.state = 'captured' AND r.id IS NULL
+         GROUP BY p.id
+        HAVING sum(CASE WHEN d.currency = p.currency THEN d.amount ELSE p.captured END) >= p.captured
       )
       SELECT 'held_for_orders', h.id::text
         FROM points_hold h LEFT JOIN orders o ON o.id = h.order_id
@@ -64,5 +75,10 @@ POINTS = Probe(
               (SELECT coalesce(sum((p ->> 'points')::bigint), 0) FROM jsonb_array_elements(o.earn_breakdown) AS p
                 WHERE p -> 'dry_run' IS DISTINCT FROM 'true'))
           <> (to_jsonb(o.tier), coalesce(o.priced_at, o.placed_at), o.earn_breakdown, o.earn_points)
+      UNION ALL
+      SELECT 'earned_disputed', e.order_number
+        FROM points_earning e LEFT JOIN disputed d ON d.number = e.order_number
+       WHERE e.state = 'pending' AND (e.held_back_at IS NOT NULL) IS DISTINCT FROM coalesce(d.is_open, false)
+          OR e.state <> 'cancelled' AND EXISTS (SELECT FROM gone g WHERE g.number = e.order_number)
     """,
 )

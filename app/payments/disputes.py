@@ -118,6 +118,13 @@ def list_disputes_of(payment_ids: Sequence[uuid.UUID]) -> Sequence[Dispute]:
     return session().scalars(statement.order_by(Dispute.opened_at, Dispute.gateway_ref)).all()
 
 
+def list_disputes_about(reference: str) -> Sequence[Dispute]:
+    """Of all payments of a reference, oldest first."""
+    statement = select(Dispute).join(Payment, Payment.id == Dispute.payment_id)
+    ordered = statement.where(Payment.reference == reference).order_by(Dispute.opened_at, Dispute.gateway_ref)
+    return session().scalars(ordered).all()
+
+
 def list_disputes(*, state: str | None = "open", limit: int = 100) -> Sequence[Dispute]:
     """For staff: the oldest first, because its deadline is the nearest."""
     statement = select(Dispute).order_by(Dispute.opened_at, Dispute.gateway_ref).limit(limit)

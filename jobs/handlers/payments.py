@@ -123,7 +123,8 @@ def _refund_changed(job: RunningJob) -> str:
 
 
 def _disputed(job: RunningJob) -> str:
-    """As for payments, what counts is what the gateway says when it is asked now."""
+    """As for payments, what counts is what the gateway says when it is asked now. Callbacks overtake each other: first
+    comes what was paid, then what became of it."""
     keeper, ref = gateway(), str(job.payload["object_ref"])
     if not isinstance(keeper, Bookkeeper):
         return _only_told(job, ref)
@@ -133,10 +134,14 @@ def _disputed(job: RunningJob) -> str:
     if isinstance(truth, Absent):
         return "ignored"
     payment = queries.find_payment_by_gateway_ref(keeper.name, truth.payment_ref)
-    is_known = payment is not None
+    known = None if payment is None else (payment.id, payment.state)
     end_reading()
-    if not is_known:  # ours all the same, if the answer to the charge was lost
+    if known is None:  # ours all the same, if the answer to the charge was lost
         _payment_changed(job)
+    elif known[1] != "captured":
+        paid, _ = ask_payment(payment_id=known[0], gateway=keeper, actor=job.actor)
+        if isinstance(paid, Unknown):
+            raise Unanswered(paid.reason)
     settle_dispute(gateway=keeper.name, truth=truth, actor=job.actor)
     return "processed"
 

@@ -15,6 +15,11 @@ from tests.checkout.versions import BONUSES, bought, publish
 from tests.services.test_verify import found, without_guards
 
 __all__ = ["without_guards"]
+DISPUTED = (
+    "INSERT INTO dispute (gateway, gateway_ref, payment_id, amount, currency, reason, state, opened_at, updated_at)"
+    " SELECT gateway, 'dp', id, captured, currency, 'fraudulent', '{state}', now(), now() FROM payment"
+    " WHERE reference = %(n)s"
+)
 TAMPERING = {
     # what: (what breaks it, what mends it, the check that says so)
     "tier": (
@@ -43,6 +48,17 @@ TAMPERING = {
         "UPDATE points_earning SET confirms_at = confirms_at - interval '20 days' WHERE order_number = %(n)s",
         "UPDATE points_earning SET confirms_at = confirms_at + interval '20 days' WHERE order_number = %(n)s",
         "earned_when",
+    ),
+    "waits for no bank": (
+        "UPDATE points_earning SET held_back_at = now() WHERE order_number = %(n)s",
+        "UPDATE points_earning SET held_back_at = NULL WHERE order_number = %(n)s",
+        "earned_disputed",
+    ),
+    "does not wait for the bank": (DISPUTED.format(state="open"), "DELETE FROM dispute", "earned_disputed"),
+    "stays when the money is gone": (
+        DISPUTED.format(state="lost"),
+        "DELETE FROM dispute",
+        "earned_disputed",
     ),
     "points of the hold": (
         "UPDATE orders SET number = number || 'X' WHERE number = %(n)s",

@@ -27,7 +27,7 @@ from app.rewards.queries import get_balance
 from app.rewards.service import earning
 from jobs.handlers.earnings import confirm_due
 from jobs.letters import staff_alert
-from tests.checkout.conftest import Shopper
+from tests.checkout.conftest import Shopper, truth_about
 from tests.jobs.test_webhooks import deliver, run_due
 from tests.sandbox.peers import Gateway
 
@@ -187,6 +187,27 @@ def test_callbacks_in_any_order_end_the_same(
     assert disputed.events() == ["disputed", "dispute_lost"]
     assert disputed.earned()[0] == "cancelled"
     assert get_balance(disputed.shopper.id).available == 4_500
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0), (2, 1, 0)], ids=str)
+def test_callbacks_about_late_money_end_the_same(
+    app: Flask, client: FlaskClient, gateway: SandboxGateway, peer: Gateway, order: tuple[int, ...]
+) -> None:
+    """Captured late, disputed, lost: the payment of a failed order is asked about before its dispute is written."""
+    shopper = Shopper(gateway, points=5_000, price=10_000)
+    number = shopper.place(shopper.quote(500), "pm_card_chargeDeclined")["number"]
+    payment_id, truth = truth_about(gateway, number)
+    before = len(peer.events(str(truth.gateway_ref)))
+    peer.control(f"payments/{truth.gateway_ref}/late-authorize")
+    ref = peer.control(f"payments/{truth.gateway_ref}/dispute")["id"]
+    peer.control(f"disputes/{ref}/lost")
+    for index in order:
+        deliver(client, peer, str(truth.gateway_ref), (before + index,))
+        run_due(app, str(payment_id))
+    assert get_order_view(number).status == "paid"
+    session().rollback()
+    row = session().scalars(select(PointsEarning).filter_by(order_number=number)).one()
+    assert (row.state, row.taken_back) == ("cancelled", row.points)
 
 
 def test_a_dispute_of_a_payment_that_is_not_ours_waits_for_staff(
