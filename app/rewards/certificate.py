@@ -139,7 +139,9 @@ def _seal_problems(document: Mapping[str, Any], wanted: str | None) -> list[str]
         != seal["root"]
     ):
         found.append("The chain is not under the seal: its path leads to another root.")
-    if seal_hash(bytes.fromhex(seal["prev_hash"]), seal).hex() != seal["hash"]:
+    before = bytes.fromhex(seal["prev_hash"])
+    # no more and no less: what is too long there would be read as the beginning of what follows
+    if len(before) != len(START) or seal_hash(before, seal).hex() != seal["hash"]:
         found.append("The seal has been changed: its hash is not the hash of what it says.")
     if wanted is not None and seal["hash"] != wanted:
         found.append(f"The certificate is under another seal: number {seal['seq']}, {seal['hash']}.")

@@ -43,6 +43,17 @@ BONUS = {"name": "b", "action": "sign_up", "points": 10}
         ({"earn": {"rules": [{"name": "x", "kind": "rate", "starts_at": "2026-02-01"}]}}, None),
         ({"tiers": {"levels": []}}, "tiers.levels"),
         ({"tiers": {"levels": [{"code": "a", "name": "A", "points": 5}]}}, "tiers.levels"),
+        (
+            {
+                "tiers": {
+                    "levels": [
+                        {"code": "guest", "name": "Guest", "points": 0},
+                        {"code": "member", "name": "Member", "points": 1_000},
+                    ]
+                }
+            },
+            "tiers.levels",
+        ),
         ({"max_share_percent": 101}, "max_share_percent"),
     ],
 )

@@ -175,6 +175,18 @@ def test_a_certificate_made_from_nothing_is_under_no_seal_that_was_kept(
     assert "64 hexadecimal digits" in refused.output
 
 
+def test_a_seal_keeps_its_number(document: dict[str, Any]) -> None:
+    """What is hashed begins with the seal before: no figure of the number may be read as a part of that."""
+    seal = {**document["seal"], "seq": 12}
+    seal["hash"] = certificate.seal_hash(bytes.fromhex(seal["prev_hash"]), seal).hex()
+    twelfth = {**document, "seal": seal}
+    assert certificate.problems(twelfth, seal=seal["hash"]) == []
+    moved = {**seal, "seq": 2, "prev_hash": seal["prev_hash"] + b"1".hex()}
+    assert certificate.seal_hash(bytes.fromhex(moved["prev_hash"]), moved).hex() == seal["hash"]
+    said = "The seal has been changed: its hash is not the hash of what it says."
+    assert certificate.problems({**twelfth, "seal": moved}, seal=seal["hash"]) == [said]
+
+
 def _made_up(seal: dict[str, Any]) -> dict[str, Any]:
     """A million points that nobody ever had, under a tree of one leaf."""
     customer = str(ids.uuid7())

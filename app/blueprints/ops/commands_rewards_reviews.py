@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from app.accounts.queries import find_customer_by_email
+from app.accounts.rules import is_staff
 from app.audit import service as audit
 from app.blueprints.ops.commands_rewards import group
 from app.kernel.actor import system
@@ -28,6 +29,10 @@ def review_command(email: str, review: str) -> None:
         customer = find_customer_by_email(email)
         if customer is None:
             raise click.ClickException(f"No customer has the address {email}.")
+        if is_staff(customer.role):
+            raise click.ClickException(f"{email} belongs to staff: the bonus is for reviews of customers.")
+        if not customer.is_active:
+            raise click.ClickException(f"The account of {email} is deactivated.")
         points = bonuses.give(
             customer_id=customer.id, action="review", source_id=review, rules=rules_in_force(), actor=actor
         )

@@ -20,6 +20,7 @@ from app.rewards.rules.spending import fewest_points, value_of
 from app.rewards.rules.trial import troubles_of
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+EVERYBODY = "member"  # the tier of an account that never rose, and of a visitor
 OWN_NAMES = {"base", "tier"}  # how `EarnPart` calls what is no rule
 
 Problem = tuple[str, str]
@@ -111,6 +112,11 @@ def _levels(rules: Rules) -> Iterator[Problem]:
         yield "tiers.levels", "Levels start at 0 points and rise."
     if len({level.code for level in levels}) < len(levels):
         yield "tiers.levels", "Every level needs a code of its own."
+    if any(level.code == EVERYBODY for level in levels[1:]):
+        yield (
+            "tiers.levels",
+            f"Only the lowest level can have the code {EVERYBODY}: it is what everybody begins with.",
+        )
 
 
 def _bonuses(rules: Rules) -> Iterator[Problem]:

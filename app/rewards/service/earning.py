@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Select, Update, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.kernel import clock, ids
 from app.kernel.actor import Actor
-from app.kernel.database import session
+from app.kernel.database import constraint_of, session
 from app.rewards.errors import AlreadyPosted
 from app.rewards.models import PointsAccount, PointsEarning, PointsTx
 from app.rewards.queries import rules_in_force, rules_of_version
@@ -112,7 +113,12 @@ def book(earning: Earning, *, actor: Actor) -> uuid.UUID:
         "source_id": earning.source_id,
         "created_at": clock.now(),
     }
-    session().execute(insert(PointsEarning).values(**fixed, **values))
+    try:
+        session().execute(insert(PointsEarning).values(**fixed, **values))
+    except IntegrityError as error:
+        if constraint_of(error) == "uq_points_earning_source_type_source_id":
+            raise AlreadyPosted("Another customer has earned with this at the same time.") from error
+        raise
     return earning_id
 
 
