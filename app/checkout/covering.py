@@ -11,8 +11,8 @@ import uuid
 from app.orders.models import OrderRefund
 from app.orders.service import refunding
 from app.payments import queries
+from app.payments.left import gone_otherwise
 from app.payments.models import CardRefund, Payment
-from app.payments.refunds import gone_otherwise
 from app.payments.service import lock_payment
 
 

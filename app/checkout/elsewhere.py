@@ -6,9 +6,9 @@ import uuid
 
 from app.audit import service as audit
 from app.checkout.covering import count_owed
+from app.checkout.ending import finish
 from app.checkout.notices import mail_elsewhere
 from app.checkout.put_off import close_waiting
-from app.checkout.refunds import finish
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import session

@@ -5,16 +5,16 @@ from __future__ import annotations
 import uuid
 
 from app.audit import service as audit
-from app.checkout import put_off, without_order
+from app.checkout import put_off, replaced
 from app.checkout.covering import count_owed
+from app.checkout.ending import finish
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import run_atomically, session
 from app.kernel.errors import Conflict
 from app.orders.models import OrderRefund
-from app.orders.service import moving, refunding, story
+from app.orders.service import refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
-from app.orders.states import REFUNDABLE
 from app.payments import disputes, elsewhere, issues, refund_issues
 from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
@@ -45,7 +45,10 @@ def _apply(
     order = lock_order(number=payment.reference)
     applied = card_refunds.apply_refund(refund_id, truth)
     refund = refunding.lock_by_card_refund(refund_id)
-    if refund is None or not applied.changed:
+    if not applied.changed:
+        return
+    if refund is None:
+        replaced.settle(order, applied, actor=actor)
         return
     if applied.elsewhere_ref is not None or (applied.after == "succeeded" and refund.state == "done"):
         _tell_beside(order, applied, actor)
@@ -61,6 +64,8 @@ def _apply(
             story.tell(order_id=order.id, event="refund_bounced", text=BOUNCED, actor=actor)
         refund.state, refund.done_at = "stuck", None
         session().flush()
+        if replaced.take_arrived(order, refund, actor=actor):
+            return
         if applied.reason == DISPUTED and not _is_decided(applied.payment_id):
             refund_issues.tell_put_off(
                 refund_id=refund_id, reference=order.number, amount=applied.amount, currency=order.currency
@@ -112,19 +117,13 @@ def _send_owed(order: LockedOrder, refund: OrderRefund, was: uuid.UUID, owed: in
     return now_sent
 
 
-def finish(order: LockedOrder, refund: OrderRefund, *, event: str, text: str, actor: Actor) -> None:
-    """The money of one of its refunds has reached the shopper: the order ends if nothing else is owed."""
-    without_order.close(refund, actor=actor)
-    if _is_given_back(order):
-        moving.move(order=order, to="refunded", event="refunded", text=text, actor=actor)
-    else:
-        story.tell(order_id=order.id, event=event, text=text, actor=actor)
-
-
 def _tell_beside(order: LockedOrder, applied: AppliedRefund, actor: Actor) -> None:
     """News of a card refund whose money went another way: the order's refund is done and stays so."""
     if applied.after == "succeeded":
-        elsewhere.tell_twice(applied, currency=order.currency)
+        card_refund = payment_queries.get_refund(applied.refund_id)
+        elsewhere.tell_twice(
+            card_refund, reference=order.number, amount=applied.amount, currency=order.currency
+        )
         story.tell(order_id=order.id, event="refunded_twice", text=ALSO_BY_CARD, actor=actor)
     else:
         story.tell(order_id=order.id, event="refund_bounced", text=ONCE, actor=actor)
@@ -138,10 +137,3 @@ def _close(card_refund_id: uuid.UUID, actor: Actor, *, state: str, resolution: s
 def _is_decided(payment_id: uuid.UUID) -> bool:
     """Nothing is left for a bank to say: what the gateway refuses now does not go out by itself."""
     return disputes.count_lost(payment_id) > 0 and disputes.count_open([payment_id]) == 0
-
-
-def _is_given_back(order: LockedOrder) -> bool:
-    """In review: whatever was paid is on no way any more, neither late money nor what an earlier cancel gave back."""
-    if order.status == "needs_review":
-        return refunding.is_all_done(order.id)
-    return order.status in REFUNDABLE and refunding.is_settled(order.id)

@@ -151,6 +151,8 @@ CARD = Probe(
         "paid_by_card": "what an order is due on the card was captured for it once it is paid",
         "captured_for_nothing": "money captured for an order that failed or has ended is on its way back",
         "one_live_payment": "no order has two live payments",
+        "given_back_twice": "staff were told of each card refund that no refund of its order counts on, and of each "
+        "payment that a bank gave back after the shop had",
         "card_refunds": "what a payment says went back, by card and another way, is what its refunds say, and never "
         "more than was captured",
     },
@@ -179,6 +181,26 @@ CARD = Probe(
                      FROM card_refund GROUP BY payment_id) r ON r.payment_id = p.id
        WHERE p.refunded < coalesce(r.amount, 0) OR p.refunded + p.returned_elsewhere > p.captured
           OR p.captured > p.amount OR p.returned_elsewhere <> coalesce(r.elsewhere, 0)
+      UNION ALL
+      SELECT 'given_back_twice', r.id::text FROM card_refund r
+       WHERE r.state = 'succeeded'
+         AND NOT EXISTS (SELECT 1 FROM order_refund f WHERE f.card_refund_id = r.id)
+         AND NOT EXISTS (SELECT 1 FROM reconciliation_issue i
+                          WHERE i.kind = 'refunded_twice' AND i.ref = r.id::text)
+      UNION ALL
+      SELECT 'given_back_twice', p.reference
+        FROM payment p
+        JOIN (SELECT d.payment_id, sum(CASE WHEN d.currency = q.currency THEN d.amount ELSE q.captured END) AS lost
+                FROM dispute d JOIN payment q ON q.id = d.payment_id
+               WHERE d.state = 'lost' GROUP BY 1) d ON d.payment_id = p.id
+       CROSS JOIN LATERAL (
+         SELECT coalesce(sum(r.amount), 0) + p.returned_elsewhere
+                + greatest(0, p.refunded_outside - coalesce(p.accepted, p.captured) + p.captured) AS given,
+                array_agg(r.id::text) AS refunds
+           FROM card_refund r WHERE r.payment_id = p.id AND r.state = 'succeeded') r
+       WHERE r.given > 0 AND r.given + least(d.lost, p.captured) > p.captured
+         AND NOT EXISTS (SELECT 1 FROM reconciliation_issue i
+                          WHERE i.kind = 'refunded_twice' AND (i.ref = p.id::text OR i.ref = ANY(r.refunds)))
     """,
 )
 

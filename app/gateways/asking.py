@@ -27,6 +27,7 @@ from app.payments.gateway import (
     Snapshot,
     Unknown,
 )
+from app.payments.left import is_too_much
 from app.payments.models import Payment
 from app.payments.states import OPEN, REFUND_OPEN
 
@@ -97,7 +98,7 @@ def ask_refund(
         return _at_another(payment, gateway)
     known_ref, payment_ref, amount = refund.gateway_ref, payment.gateway_ref, refund.amount
     is_open, may_send = refund.state in REFUND_OPEN, card_refunds.may_send(refund)
-    is_disputed = disputes.count_open([payment.id]) > 0 or card_refunds.is_too_much(payment)
+    is_disputed = disputes.count_open([payment.id]) > 0 or is_too_much(payment)
     end_reading()
     crashpoint("refund.before_fetch")
     # Asked first: after a day the gateway may have forgotten the key, and would refund a second time.

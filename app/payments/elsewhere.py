@@ -8,9 +8,10 @@ from typing import Any
 from app.kernel import clock
 from app.kernel.errors import Conflict, invalid
 from app.payments import disputes, issues
+from app.payments.left import by_hand, count_returned
 from app.payments.models import CardRefund, Payment
 from app.payments.refund_issues import TWICE
-from app.payments.refunds import AppliedRefund, by_hand, check_left, count_returned, lock_refund
+from app.payments.refunds import check_left, lock_refund
 from app.payments.service import write_changes
 
 ONE_OF_THEM = (
@@ -53,14 +54,10 @@ def note(*, refund_id: uuid.UUID, amount: int | None, reference: str) -> CardRef
     return refund
 
 
-def tell_twice(applied: AppliedRefund, *, currency: str) -> None:
-    """The issue about a card refund that arrived after its money had gone another way."""
-    detail = {
-        "order_number": applied.reference,
-        "payment": str(applied.payment_id),
-        "amount": applied.amount,
-    }
-    _record(str(applied.refund_id), detail | {"currency": currency, "transfer": applied.elsewhere_ref})
+def tell_twice(refund: CardRefund, *, reference: str, amount: int, currency: str) -> None:
+    """The issue about a card refund that arrived after its money, `amount` of it, had gone another way."""
+    detail = {"order_number": reference, "payment": str(refund.payment_id), "amount": amount}
+    _record(str(refund.id), detail | {"currency": currency, "transfer": refund.elsewhere_ref})
 
 
 def tell_if_twice(payment: Payment) -> None:

@@ -92,7 +92,8 @@ class CardRefund(Base):
 
     `sent_at`: when the gateway was told that key first, or first again after it must have forgotten it; None: never.
     `elsewhere`: what staff sent in its place, in minor units, after it had failed; `elsewhere_ref`: the bank's
-    reference of that transfer.
+    reference of that transfer. `replaced_by`: the one that was sent in place of it, or in place of what was still owed
+    of it, after it had failed.
     """
 
     __tablename__ = "card_refund"
@@ -105,6 +106,7 @@ class CardRefund(Base):
             name="elsewhere",
         ),
         Index("ix_card_refund_payment_id", "payment_id"),
+        Index("ix_card_refund_replaced_by", "replaced_by", postgresql_where=text("replaced_by IS NOT NULL")),
         Index("ix_card_refund_due", "next_check_at", postgresql_where=text("next_check_at IS NOT NULL")),
     )
 
@@ -122,6 +124,7 @@ class CardRefund(Base):
     last_error: Mapped[str | None]
     elsewhere: Mapped[int | None]
     elsewhere_ref: Mapped[str | None]
+    replaced_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("card_refund.id"))
 
 
 class Dispute(Base):

@@ -100,6 +100,27 @@ def find_refund(refund_id: uuid.UUID) -> CardRefund | None:
     return session().get(CardRefund, refund_id, populate_existing=True)
 
 
+def get_last_of(refund_id: uuid.UUID) -> CardRefund:
+    """What was sent at last in place of a card refund; itself when nothing was. Raises NotFound."""
+    refund = get_refund(refund_id)
+    while refund.replaced_by is not None:
+        refund = get_refund(refund.replaced_by)
+    return refund
+
+
+def list_replaced(refund_id: uuid.UUID) -> Sequence[CardRefund]:
+    """The card refunds in place of which this one was sent, the newest first."""
+    found: list[CardRefund] = []
+    wanted = [refund_id]
+    while wanted:
+        statement = select(CardRefund).where(CardRefund.replaced_by.in_(wanted))
+        ordered = statement.order_by(CardRefund.created_at.desc(), CardRefund.id)
+        earlier = session().scalars(ordered.execution_options(populate_existing=True)).all()
+        found += earlier
+        wanted = [one.id for one in earlier]
+    return found
+
+
 def find_refund_by_key(key: str | None) -> CardRefund | None:
     """By the key that the gateway was given: our refund id as text."""
     try:

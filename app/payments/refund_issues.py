@@ -18,6 +18,11 @@ STUCK = "refund_stuck"
 TWICE = "refunded_twice"
 """Kind of the issue about money that went to the customer another way, and then by card as well."""
 
+SEND_AGAIN = (
+    "Send the refund again on the order's page. If the card is gone, pay the customer another way, and take note of "
+    "that there."
+)
+
 
 def tell_put_off(*, refund_id: uuid.UUID, reference: str, amount: int, currency: str) -> None:
     """The issue about a refund that waits until the bank has decided."""
@@ -29,7 +34,7 @@ def tell_put_off(*, refund_id: uuid.UUID, reference: str, amount: int, currency:
     )
 
 
-def tell_stuck(applied: AppliedRefund, *, currency: str) -> None:
+def tell_stuck(applied: AppliedRefund, *, currency: str, suggestion: str = SEND_AGAIN) -> None:
     """The issue about a refund that did not arrive: one each time that it fails."""
     issues.record_issue(
         kind=STUCK,
@@ -42,6 +47,5 @@ def tell_stuck(applied: AppliedRefund, *, currency: str) -> None:
             "reason": applied.reason,
             "failed_at": clock.now().isoformat(timespec="seconds"),
         },
-        suggestion="Send the refund again on the order's page. If the card is gone, pay the customer another way, and "
-        "take note of that there.",
+        suggestion=suggestion,
     )

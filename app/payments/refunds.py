@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from app.kernel import clock, ids
 from app.kernel.database import session
@@ -13,6 +13,7 @@ from app.kernel.errors import Conflict, NotFound, invalid
 from app.outbox import service as outbox
 from app.payments import disputes, issues, refund_rules, rules
 from app.payments.gateway import DISPUTED, NEVER_ARRIVED, Absent, RefundRefused, RefundSnapshot, Unknown
+from app.payments.left import gone_otherwise, left_of
 from app.payments.models import CardRefund, Payment
 from app.payments.refund_issues import TWICE, tell_put_off
 from app.payments.service import lock_payment, write_changes
@@ -94,11 +95,6 @@ def to_send(*, payment_id: uuid.UUID, amount: int) -> int:
     return amount if is_whole else min(amount, max(0, payment.captured - payment.refunded - gone))
 
 
-def gone_otherwise(payment: Payment) -> int:
-    """Minor units that have left a payment by other ways than the shop's card refunds."""
-    return disputes.count_lost(payment.id) + by_hand(payment)
-
-
 def mark_covered(refund_id: uuid.UUID) -> None:
     """A refund that waited will not be sent: its money went back by another way, or what is left of it goes alone."""
     refund, _ = lock_refund(refund_id)
@@ -113,31 +109,6 @@ def check_undisputed(payment_id: uuid.UUID) -> None:
             "The bank is deciding about a dispute of this payment. Nothing can be refunded until it has."
         )
         raise PaymentDisputed(message)
-
-
-def left_of(payment: Payment) -> int:
-    """Minor units of a payment that the shop and its staff have not given back; below zero: some of it twice."""
-    return payment.captured - payment.refunded - by_hand(payment)
-
-
-def by_hand(payment: Payment) -> int:
-    """What of the capture staff gave back by other ways than the shop's card refunds."""
-    outside = rules.outside_of(payment.captured, payment.accepted, payment.refunded_outside)
-    return outside + payment.returned_elsewhere
-
-
-def count_returned(payment_id: uuid.UUID) -> int:
-    """Minor units of a payment that card refunds have certainly given back."""
-    statement = select(func.coalesce(func.sum(CardRefund.amount), 0)).where(
-        CardRefund.payment_id == payment_id, CardRefund.state == "succeeded"
-    )
-    return int(session().scalar(statement) or 0)
-
-
-def is_too_much(payment: Payment) -> bool:
-    """What banks took, and what its card refunds give back, those on their way too, is more than was captured."""
-    lost = disputes.count_lost(payment.id)
-    return lost > 0 and left_of(payment) < lost
 
 
 def check_left(payment: Payment, amount: int) -> None:
@@ -190,11 +161,20 @@ def retry_refund(*, refund_id: uuid.UUID, amount: int | None = None, request_id:
         mark_covered(refund_id)
         new_id = ids.uuid7()
         _store(new_id, payment.id, sent, refund.reason)
+        replace(refund_id, by=new_id)
         _send(new_id, 0, request_id)
         return new_id
     write_changes(refund, "queued", {"next_check_at": now + rules.FIRST_CHECK}, now)
     _send(refund_id, refund.checks + 1, request_id)
     return refund_id
+
+
+def replace(refund_id: uuid.UUID, *, by: uuid.UUID) -> None:
+    """`by` is what counts in place of a card refund from now on; should it itself have been replaced, it is no more."""
+    now = clock.now()
+    for one, successor in ((by, None), (refund_id, by)):
+        refund, _ = lock_refund(one)
+        write_changes(refund, refund.state, {"replaced_by": successor}, now)
 
 
 def lock_refund(refund_id: uuid.UUID) -> tuple[CardRefund, Payment]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+import psycopg
 import pytest
 
 from app.checkout import by_hand
@@ -119,7 +120,7 @@ def test_the_same_money_given_back_at_the_gateway_is_seen_too(gateway: SandboxGa
 
 @pytest.mark.parametrize("way", ["by card", "another way"])
 def test_what_had_gone_back_and_is_then_lost_to_the_bank_is_seen(
-    gateway: SandboxGateway, peer: Gateway, way: str
+    gateway: SandboxGateway, peer: Gateway, owner: psycopg.Connection, way: str
 ) -> None:
     if way == "by card":
         _, number = bought(gateway, points=0)
@@ -137,6 +138,12 @@ def test_what_had_gone_back_and_is_then_lost_to_the_bank_is_seen(
     ]
     assert alert.payload["amount"] == captured
     assert ("refunded_twice", "open") in issues_of(number)
+    untold = "UPDATE reconciliation_issue SET kind = %s WHERE ref = %s AND kind = %s"
+    about = str(payment_of(number).id)
+    owner.execute(untold, ("another", about, "refunded_twice"))
+    found = differences()
+    owner.execute(untold, ("refunded_twice", about, "another"))
+    assert found == [("given_back_twice", (number,))]
     told(number, "lost", amount=700, ref=ref)
     issue = find_issue("refunded_twice", str(payment_of(number).id))
     assert issue is not None

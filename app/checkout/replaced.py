@@ -1,0 +1,93 @@
+"""A card refund that was given up, and that another one was sent in place of, arrives after all.
+
+The gateway had never heard of it, so the rest of it, less what had gone back by other hands, left under a key of its
+own. Called inside one transaction, with the order locked.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from app.checkout.ending import finish
+from app.checkout.put_off import close_waiting
+from app.kernel import clock
+from app.kernel.actor import Actor
+from app.kernel.database import session
+from app.orders.models import OrderRefund
+from app.orders.service import refunding, story
+from app.orders.service.moving import LockedOrder
+from app.payments import elsewhere, issues, queries, refund_issues
+from app.payments import refunds as card_refunds
+from app.payments.models import CardRefund
+from app.payments.refunds import AppliedRefund
+
+AS_WELL = (
+    "A refund that had got lost, and that we made good, has reached your card as well. We will write to you."
+)
+AFTER_ALL = "A refund that had got lost has reached your card after all."
+ONE_BACK = "Your bank has sent one of two refunds of the same money back to us. The other one stays yours."
+IN_ITS_PLACE = "An earlier one, which this one was sent in place of, has arrived."
+LOOK = (
+    "It had come twice, and you have settled that. Now the bank has sent one of the two back: if the customer had "
+    "given it back too, pay it another way, and resolve this with a note."
+)
+
+
+def settle(order: LockedOrder, applied: AppliedRefund, *, actor: Actor) -> None:
+    """News of a card refund that no refund of the order counts on any more."""
+    if applied.after == "failed":
+        _came_back(order, applied, actor)
+    elif applied.after == "succeeded":
+        refund = refunding.lock_by_card_refund(queries.get_last_of(applied.refund_id).id)
+        if refund is None or refund.state != "stuck":
+            _tell_twice(order, queries.get_refund(applied.refund_id), applied.amount)
+            story.tell(order_id=order.id, event="refunded_twice", text=AS_WELL, actor=actor)
+        else:
+            _take(order, refund, queries.get_refund(applied.refund_id), actor)
+
+
+def take_arrived(order: LockedOrder, refund: OrderRefund, *, actor: Actor) -> bool:
+    """A stuck refund whose card refund was sent in place of one that has arrived is done; whether it is."""
+    assert refund.card_refund_id is not None, "only a card refund gets stuck"
+    arrived = [one for one in queries.list_replaced(refund.card_refund_id) if one.state == "succeeded"]
+    if arrived:
+        _take(order, refund, arrived[0], actor)
+    return bool(arrived)
+
+
+def _take(order: LockedOrder, refund: OrderRefund, arrived: CardRefund, actor: Actor) -> None:
+    """It was what the refund waits for. What had gone back by other hands besides is too much."""
+    assert refund.card_refund_id is not None, "only a card refund gets stuck"
+    given_up = queries.get_refund(refund.card_refund_id)
+    surplus = arrived.amount - given_up.amount
+    card_refunds.replace(given_up.id, by=arrived.id)
+    refund.card_refund_id, refund.state, refund.done_at = arrived.id, "done", clock.now()
+    session().flush()
+    close_waiting(given_up.id, actor, state="auto_fixed", resolution=IN_ITS_PLACE)
+    if surplus > 0:
+        _tell_twice(order, arrived, surplus)
+    else:
+        _close_twice(arrived.id, actor)
+    finish(order, refund, event="card_refunded", text=AFTER_ALL, actor=actor)
+
+
+def _came_back(order: LockedOrder, applied: AppliedRefund, actor: Actor) -> None:
+    """The bank sends it back: now the money has come once. Where staff had settled that it came twice, they look."""
+    if _close_twice(applied.refund_id, actor):
+        story.tell(order_id=order.id, event="refund_bounced", text=ONE_BACK, actor=actor)
+    else:
+        refund_issues.tell_stuck(applied, currency=order.currency, suggestion=LOOK)
+
+
+def _tell_twice(order: LockedOrder, refund: CardRefund, amount: int) -> None:
+    elsewhere.tell_twice(refund, reference=order.number, amount=amount, currency=order.currency)
+
+
+def _close_twice(card_refund_id: uuid.UUID, actor: Actor) -> bool:
+    return issues.close_issue(
+        kind=refund_issues.TWICE,
+        ref=str(card_refund_id),
+        state="auto_fixed",
+        by=actor.name,
+        resolution="The money has come once.",
+    )
