@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import psycopg
 
+from app.rewards.service.given import NOBODY
 from bench.ledger_data import MEMBER, PEOPLE
 
 STEPS = 5
@@ -58,7 +59,7 @@ SOURCES = f"""
   INSERT INTO points_adjustment
     (id, customer_id, points, reason_code, note, state, auto_approved, requested_by, decided_by, tx_id, created_at,
      decided_at)
-  SELECT {ADJUSTMENT}, {MEMBER}, {GIFT}, 'goodwill', 'For the benchmark', 'applied', true, {MEMBER}, {MEMBER},
+  SELECT {ADJUSTMENT}, {MEMBER}, {GIFT}, 'goodwill', 'For the benchmark', 'applied', true, '{NOBODY}', '{NOBODY}',
          {_id("0001")}, {BEGUN}, {BEGUN} {WHO};
   INSERT INTO orders
     (id, number, customer_id, checkout_key, status, currency, items_total, shipping, tax, total, points, points_value,

@@ -149,6 +149,9 @@ TAMPERING = {
         " points, points_value, card) SELECT order_id, 9, %(other)s, 'X', 'x', 'X', 1, 5, 5, 0, 0, 0, 5"
         " FROM order_line"
     ),
+    "brand of a line": "UPDATE order_line SET brand = brand || 'x'",
+    "category of a line": "UPDATE order_line SET category = category || 'x'",
+    "page of a line": "UPDATE order_line SET slug = slug || 'x'",
     "one more lot": (
         "INSERT INTO order_line_lot (hold_id, order_id, position, lot_id, points) SELECT hold_id, order_id, position,"
         " (SELECT min(id::text)::uuid FROM points_lot l WHERE l.id <> x.lot_id), 1 FROM order_line_lot x"

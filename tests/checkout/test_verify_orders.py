@@ -65,6 +65,11 @@ TAMPERING = {
         "UPDATE orders SET number = %(n)s WHERE number = %(n)s || 'X'",
         "held_for_orders",
     ),
+    "when points were held": (
+        "UPDATE points_hold SET created_at = created_at - interval '2 days' WHERE order_number = %(n)s",
+        "UPDATE points_hold SET created_at = created_at + interval '2 days' WHERE order_number = %(n)s",
+        "from_holds",
+    ),
     "points of a refund": (
         "UPDATE order_refund SET points = points + 1",
         "UPDATE order_refund SET points = points - 1",

@@ -134,6 +134,23 @@ TAMPERING = {
         "UPDATE points_earning SET confirms_at = confirms_at + interval '1 day' WHERE customer_id = %(s)s",
         "from_earnings",
     ),
+    "lot of an earning": (
+        "UPDATE points_earning SET lot_id = NULL WHERE customer_id = %(s)s",
+        "lot_origins",
+    ),
+    "another lot of an earning": (
+        """UPDATE points_earning SET lot_id = (SELECT id FROM points_lot WHERE customer_id = %(s)s
+                                                AND origin_type <> 'sign_up' LIMIT 1) WHERE customer_id = %(s)s""",
+        "lot_origins",
+    ),
+    "when a transfer was done": (
+        "UPDATE points_transfer SET resolved_at = resolved_at - interval '2 days'",
+        "from_transfers",
+    ),
+    "a tier that there is not": (
+        "UPDATE points_account SET tier = 'emperor' WHERE customer_id = %(s)s",
+        "tiers",
+    ),
     "grace of a tier": (
         "UPDATE points_account SET tier_until = '2999-01-01Z' WHERE customer_id = %(s)s",
         "tier_grace",

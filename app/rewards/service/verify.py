@@ -11,6 +11,7 @@ from app.rewards.service.verify_earned import EARNED, TIERS
 from app.rewards.service.verify_lots import LOT_SOURCES
 from app.rewards.service.verify_moves import ALLOWED, MOVED
 from app.rewards.service.verify_sources import BONUSES, RULES, SOURCES
+from app.rewards.service.verify_staff import STAFF
 
 _BROKEN_TRANSACTIONS = flagged(
     ref="x.id::text",
@@ -183,37 +184,6 @@ PROGRAMME = Probe(
           FROM points_entry) AS sums
        CROSS JOIN LATERAL (VALUES ('programme_zero', total), ('nothing_in_transit', transit)) AS v(name, amount)
        WHERE amount <> 0
-    """,
-)
-
-STAFF = Probe(
-    checks={
-        "adjustments_booked": "an applied adjustment moved exactly its points, any other none",
-        "files_booked": "a file of adjustments has as many rows and points as it says, and all have its state",
-        "two_people": "nobody approved what they had asked for themselves",
-    },
-    examined="SELECT count(*) FROM points_adjustment",
-    sql="""
-      SELECT flag.name, a.id::text
-        FROM points_adjustment a
-        LEFT JOIN points_tx x ON x.customer_id = a.customer_id AND x.idem_key = 'adjustment:' || a.id
-       CROSS JOIN LATERAL (
-         SELECT -coalesce(sum(e.amount), 0) AS points FROM points_entry e
-          WHERE e.tx_id = x.id AND e.account = 'adjusted') AS booked
-       CROSS JOIN LATERAL (VALUES
-         ('adjustments_booked', (a.state = 'applied') <> (x.id IS NOT NULL) OR x.id IS DISTINCT FROM a.tx_id
-            OR booked.points <> CASE a.state WHEN 'applied' THEN a.points ELSE 0 END),
-         ('two_people', a.state = 'applied' AND NOT a.auto_approved AND a.decided_by = a.requested_by)
-       ) AS flag(name, broken)
-       WHERE flag.broken
-      UNION ALL
-      SELECT 'files_booked', coalesce(b.id, r.batch_id)::text
-        FROM points_adjustment_batch b FULL JOIN (
-          SELECT batch_id, count(*) AS rows, coalesce(sum(points) FILTER (WHERE points > 0), 0) AS credit,
-                 -coalesce(sum(points) FILTER (WHERE points < 0), 0) AS debit, min(state) AS first, max(state) AS last
-            FROM points_adjustment WHERE batch_id IS NOT NULL GROUP BY batch_id) r ON r.batch_id = b.id
-       WHERE (b.rows, b.credit, b.debit, b.state, b.state)
-             IS DISTINCT FROM (r.rows, r.credit, r.debit, r.first, r.last)
     """,
 )
 

@@ -72,8 +72,8 @@ TIERS = Probe(
        WHERE a.lifetime_earned <> coalesce(e.points, 0)
       UNION ALL
       SELECT 'tiers', a.customer_id::text
-        FROM points_account a JOIN needed n USING (tier) LEFT JOIN recent r USING (customer_id)
-       WHERE a.tier <> 'member' AND coalesce(r.points, 0) < n.points
+        FROM points_account a LEFT JOIN needed n USING (tier) LEFT JOIN recent r USING (customer_id)
+       WHERE a.tier <> 'member' AND (n.tier IS NULL OR coalesce(r.points, 0) < n.points)
       UNION ALL
       SELECT 'tier_grace', a.customer_id::text
         FROM points_account a CROSS JOIN (

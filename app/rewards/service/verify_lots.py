@@ -17,7 +17,13 @@ _BROKEN = flagged(
     checks={
         "lot_origins": """l.tx_id IS NULL OR l.spendable_from IS DISTINCT FROM l.cooled
             OR (l.parent_lot_id IS NULL) <> (l.left_from IS NULL)
-            OR (l.kind IN ('transfer_in','release','refund') AND l.parent_lot_id IS NULL)""",
+            OR (l.kind IN ('transfer_in','release','refund') AND l.parent_lot_id IS NULL)
+            OR (l.is_guess AND EXISTS (
+              SELECT FROM points_tx x JOIN points_earning e ON e.customer_id = x.customer_id
+                 AND e.state = 'confirmed' AND split_part(x.idem_key, ':', 2) = e.id::text
+               CROSS JOIN (VALUES (-1), (0), (1)) AS off(by)
+               WHERE x.id = l.tx_id AND split_part(x.idem_key, ':', 3)
+                     = ((extract(epoch FROM e.confirms_at) * 1000000)::bigint + off.by)::text))""",
         "lot_lives": f"""CASE
             WHEN l.tx_id IS NULL THEN false
             WHEN l.parent_lot_id IS NULL THEN
@@ -31,7 +37,8 @@ _BROKEN = flagged(
 )
 LOT_SOURCES = Probe(
     checks={
-        "lot_origins": "a lot was made by a posting of its customer, and says for what, out of which lot and from when",
+        "lot_origins": "a lot was made by a posting of its customer, and says for what, out of which lot and from when;"
+        " an earning says its own",
         "lot_lives": "a lot's points live as long as its source and the rules give, and no longer",
     },
     examined="SELECT count(*) FROM points_lot",

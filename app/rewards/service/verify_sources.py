@@ -7,8 +7,8 @@ from app.audit.verification import Probe
 SOURCES = Probe(
     checks={
         "from_adjustments": "points that staff added or took stand on an applied adjustment of that customer",
-        "from_holds": "points are held, spent and released by a hold of that customer, under its name",
-        "from_transfers": "a transfer that was done took its points from the sender and gave them to the recipient",
+        "from_holds": "points are held, spent and released by a hold of that customer then, under its name",
+        "from_transfers": "a transfer that was done took its points from the sender and gave them the recipient then",
         "from_earnings": "what was confirmed is an earning of that customer, and not before its time",
         "from_debts": "a debt was paid with points that a posting of that customer brought, and with as many",
         "from_expiry": "points expire only when the time of their lot has come",
@@ -16,12 +16,12 @@ SOURCES = Probe(
     examined="SELECT count(*) FROM points_tx",
     sql="""
       WITH side AS (
-        SELECT id::text AS id, 'transfer_out' AS kind, sender_id AS customer_id, points
+        SELECT id::text AS id, 'transfer_out' AS kind, sender_id AS customer_id, points, resolved_at
           FROM points_transfer WHERE state = 'done'
         UNION ALL
-        SELECT id::text, 'transfer_in', recipient_id, -points FROM points_transfer WHERE state = 'done'
+        SELECT id::text, 'transfer_in', recipient_id, -points, resolved_at FROM points_transfer WHERE state = 'done'
       ), sent AS (
-        SELECT x.id, x.kind, x.customer_id, x.ref_id, x.idem_key, sum(e.amount) AS points
+        SELECT x.id, x.kind, x.customer_id, x.ref_id, x.idem_key, x.created_at, sum(e.amount) AS points
           FROM points_tx x JOIN points_entry e ON e.tx_id = x.id AND e.account = 'transit'
          WHERE x.kind IN ('transfer_out','transfer_in') GROUP BY x.id
       ), confirmed AS (
@@ -39,11 +39,13 @@ SOURCES = Probe(
           ON h.customer_id = x.customer_id AND h.id::text = split_part(x.idem_key, ':', 2)
        WHERE x.kind IN ('hold','capture','release')
          AND (h.id IS NULL OR x.idem_key <> x.kind || ':' || h.id OR (x.kind = 'hold') <> (x.id = h.tx_id)
-           OR (x.ref_type, x.ref_id) <> ('order', h.order_number))
+           OR (x.ref_type, x.ref_id) <> ('order', h.order_number)
+           OR (x.kind = 'hold' AND x.created_at <> h.created_at))
       UNION ALL
       SELECT 'from_transfers', coalesce(s.id, x.id::text)
         FROM side s FULL JOIN sent x ON (x.kind, x.customer_id, x.ref_id) = (s.kind, s.customer_id, s.id)
        WHERE x.id IS NULL OR s.id IS NULL OR x.points <> s.points OR x.idem_key <> 'transfer:' || s.id
+          OR (s.resolved_at - x.created_at BETWEEN '-1 minute' AND '1 minute') IS NOT TRUE
       UNION ALL
       SELECT 'from_transfers', x.id::text FROM points_tx x
        WHERE x.kind IN ('transfer_out','transfer_in') AND NOT EXISTS (SELECT FROM sent WHERE sent.id = x.id)
