@@ -2,7 +2,7 @@
 
 The order itself does not move. While the dispute is open, what the order earned stays pending, so that points
 cannot be earned by buying and then calling the bank; points already confirmed stay. Won: they confirm as they
-would have. Lost: the money is gone, and everything that was earned with it is taken back, as in a refund; money that
+would have. Lost: the money is gone, and what was earned with it is taken back, in part when a part is gone; money that
 came for nothing, beside what paid for the order, has earned nothing. Points that were spent on the order are not
 returned: the shopper has the goods, or staff cancel what was not shipped.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from app.checkout import put_off
 from app.checkout.notices import alert
+from app.checkout.unearned import take_lost
 from app.kernel.actor import Actor
 from app.kernel.database import run_atomically
 from app.kernel.money import Money
@@ -24,16 +25,16 @@ from app.outbox.service import add
 from app.payments import disputes, elsewhere, issues, queries
 from app.payments.bookkeeping import DisputeSnapshot
 from app.payments.disputes import AppliedDispute
-from app.payments.models import Dispute
+from app.payments.models import Dispute, Payment
 from app.payments.service import lock_payment
 from app.rewards.service import earning
 from app.rewards.service.accounts import lock_account
-from app.rewards.service.refunds import take_back
 
 OPENED = "Your bank disputes the card payment of this order. What it earns waits until that is decided."
 WON = "The dispute of the card payment was decided: the payment stands."
 LOST = (
-    "The dispute was decided: {amount} went back to your card, and what the order had earned was taken back."
+    "The dispute was decided: {amount} went back to your card, and what the order had earned with it was taken "
+    "back."
 )
 LOST_BESIDE = "The dispute was decided: {amount} of that payment went back to your card."
 GONE = "The money is gone. Cancel the order if it has not left."
@@ -46,7 +47,10 @@ TURNED = (
     "word: its refunds count the money so. Look it up at the gateway; give back there what the customer is owed, or "
     "ask for what came twice; settle the points by an adjustment."
 )
-KNOWN_LOST = "Your bank had given {amount} back to your card before, and what the order earns was taken back."
+KNOWN_LOST = (
+    "Your bank had given {amount} back to your card before, and what the order earns with it was taken back."
+)
+CHANGED = "Your bank has given {amount} back in all, and what the order had earned with it was taken back."
 ANSWER = "Answer the dispute at the gateway before its deadline; do not ship what has not left."
 
 
@@ -63,7 +67,7 @@ def _apply(gateway: str, truth: DisputeSnapshot, actor: Actor) -> bool:
     payment = lock_payment(payment.id)
     applied = disputes.apply_dispute(payment, truth)
     about = {"payment": str(payment.id), "order_number": order.number}
-    is_news = _react(order, payment.id, truth, applied, about, actor)
+    is_news = _react(order, payment, truth, applied, about, actor)
     if applied.after == "lost" and (applied.changed or applied.corrected):
         elsewhere.tell_if_twice(payment)
     return is_news
@@ -71,7 +75,7 @@ def _apply(gateway: str, truth: DisputeSnapshot, actor: Actor) -> bool:
 
 def _react(
     order: LockedOrder,
-    payment_id: uuid.UUID,
+    payment: Payment,
     truth: DisputeSnapshot,
     applied: AppliedDispute,
     about: dict[str, Any],
@@ -80,13 +84,13 @@ def _react(
     if applied.turned:
         return _record(truth, about, TURNED.format(before=applied.after, now=truth.status))
     if not applied.changed:
-        return applied.corrected and _corrected(order, truth, about, actor)
+        return applied.corrected and _corrected(order, payment, truth, about, actor)
     if applied.opened:
         _opened(order, truth, about, actor)
     if applied.after == "won":
         _won(order, truth, actor)
     elif applied.after == "lost":
-        _lost(order, truth, about, actor, pays=_pays(order, payment_id))
+        _lost(order, payment, truth, about, actor)
     return True
 
 
@@ -98,15 +102,13 @@ def catch_up(order: LockedOrder, *, payment_id: uuid.UUID, actor: Actor) -> None
         earning.hold_back(order_number=order.number)
     for one in known:
         if one.state == "lost" and one.payment_id == payment_id:
-            _known_lost(order, one, actor)
+            _known_lost(order, lock_payment(payment_id), one, actor)
 
 
-def _known_lost(order: LockedOrder, lost: Dispute, actor: Actor) -> None:
+def _known_lost(order: LockedOrder, payment: Payment, lost: Dispute, actor: Actor) -> None:
     truth = DisputeSnapshot(lost.gateway_ref, "", "lost", lost.amount, lost.currency, lost.reason)
-    taken = _take_back(order, truth, actor)
-    text = KNOWN_LOST.format(amount=Money(truth.amount, truth.currency).display)
-    data = {"taken_back": taken, "amount": truth.amount, "currency": truth.currency}
-    story.tell(order_id=order.id, event="dispute_lost", text=text, actor=actor, data=data)
+    taken = take_lost(order, payment, gateway_ref=truth.gateway_ref, actor=actor)
+    _tell_lost(order, truth, KNOWN_LOST, taken, actor)
     about = {"payment": str(lost.payment_id), "order_number": order.number, "taken_back": taken}
     _record(truth, about, GONE)
 
@@ -138,34 +140,15 @@ def _pays(order: LockedOrder, payment_id: uuid.UUID) -> bool:
 
 
 def _lost(
-    order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor, *, pays: bool
+    order: LockedOrder, payment: Payment, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor
 ) -> None:
-    """`pays`: it was about the payment that the order was paid with."""
-    taken = _take_back(order, truth, actor) if pays else 0
+    pays = _pays(order, payment.id)
+    taken = take_lost(order, payment, gateway_ref=truth.gateway_ref, actor=actor) if pays else 0
     _go_on(order, actor)
-    data = {"taken_back": taken, "amount": truth.amount, "currency": truth.currency}
-    amount = Money(truth.amount, truth.currency).display
-    text = (LOST if pays else LOST_BESIDE).format(amount=amount)
-    story.tell(order_id=order.id, event="dispute_lost", text=text, actor=actor, data=data)
+    amount = _tell_lost(order, truth, LOST if pays else LOST_BESIDE, taken, actor)
     _record(truth, about | {"taken_back": taken}, _what_to_do(order) if pays else GONE_BESIDE)
-    text = f"The bank took {amount} back; {taken:,} points that the order had earned were taken back."
+    text = f"The bank took {amount} back; {taken:,} points that the order had earned with it were taken back."
     add(alert("dispute_lost", order, text, about=truth.gateway_ref), request_id=actor.request_id)
-
-
-def _take_back(order: LockedOrder, truth: DisputeSnapshot, actor: Actor) -> int:
-    """What the order has earned; how many points its customer has less."""
-    return sum(
-        take_back(
-            customer_id=order.customer_id,
-            source_type=source_type,
-            source_id=str(source_id),
-            order_number=order.number,
-            points=None,
-            idem_key=f"dispute:{truth.gateway_ref}:{source_type}",
-            actor=actor,
-        ).points
-        for source_type, source_id in (("order", order.id), ("first_order", order.customer_id))
-    )
 
 
 def _what_to_do(order: LockedOrder) -> str:
@@ -174,9 +157,25 @@ def _what_to_do(order: LockedOrder) -> str:
     return GONE_SHIPPED if order.status in REFUNDABLE else GONE_RETURNED
 
 
-def _corrected(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor) -> bool:
+def _tell_lost(order: LockedOrder, truth: DisputeSnapshot, text: str, taken: int, actor: Actor) -> str:
+    """The order's story; the amount in words."""
+    data = {"taken_back": taken, "amount": truth.amount, "currency": truth.currency}
+    amount = Money(truth.amount, truth.currency).display
+    story.tell(
+        order_id=order.id, event="dispute_lost", text=text.format(amount=amount), actor=actor, data=data
+    )
+    return amount
+
+
+def _corrected(
+    order: LockedOrder, payment: Payment, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor
+) -> bool:
     """The bank says another amount than before; what it took is what counts from now on."""
     if truth.status == "lost":
+        if _pays(order, payment.id):
+            taken = take_lost(order, payment, gateway_ref=truth.gateway_ref, actor=actor)
+            if taken:
+                _tell_lost(order, truth, CHANGED, taken, actor)
         _go_on(order, actor)
     if truth.status != "won":
         _record(truth, about, CORRECTED)

@@ -20,6 +20,7 @@ from app.checkout.cancelling import cancel_paid
 from app.checkout.earning import earn_with
 from app.checkout.errors import PointsAboveDay
 from app.checkout.notices import mail
+from app.checkout.unearned import take_never_paid
 from app.idempotency import service as idempotency
 from app.inventory.errors import StockInsufficient
 from app.inventory.service import reservations
@@ -122,9 +123,11 @@ def _complete_or_refund(order: LockedOrder, applied: Applied, actor: Actor) -> s
 
 
 def _complete_with(order: LockedOrder, applied: Applied, actor: Actor) -> None:
-    """`complete`, and what banks have said of the order's payments already. Of a first one that nobody has heard of
-    since it was sent they cannot have said anything: the gateway's name for it was not known."""
+    """`complete`; less was earned where less was paid than was due, or where a bank has spoken already. Of a first
+    payment that nobody has heard of since it was sent no bank can have: the gateway's name for it was not known."""
     complete(order, actor=actor)
+    if applied.amount < order.card_due:
+        take_never_paid(order, payments.lock_payment(applied.payment_id), actor=actor)
     if order.attempt > 1 or applied.before != "submitting":
         disputes.catch_up(order, payment_id=applied.payment_id, actor=actor)
 

@@ -1,5 +1,5 @@
-"""Points of orders, each from its source: a hold from its order, what came back or was taken back from a refund or a
-lost dispute, what was earned from the order as it was priced."""
+"""Points of orders, each from its source: a hold from its order, what came back or was taken back from a refund, a
+lost dispute or a payment that was accepted for less, what was earned from the order as it was priced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ POINTS = Probe(
     checks={
         "held_for_orders": "every hold is for an order of that customer, with the order's points",
         "given_back": "points came back from being spent by a refund of that order alone, as many as it says",
-        "taken_back": "earned points were taken back by a refund or a lost dispute of that order alone",
+        "taken_back": "earned points were taken back by a refund, lost dispute or smaller payment of that order alone",
         "earned_when": "earned points wait as long as the rules of the order say, from its payment or its delivery",
         "earned_as_priced": "an order earned with the tier, at the moment and by the parts that it was priced with",
         "earned_disputed": "what an order earned waits while a bank decides, and goes with the money that paid for it",
@@ -31,6 +31,9 @@ POINTS = Probe(
           FROM dispute d JOIN payment p ON p.id = d.payment_id JOIN orders o ON o.number = p.reference
          CROSS JOIN (VALUES ('order'), ('first_order')) AS taken(what)
          WHERE d.state = 'lost'
+        UNION
+        SELECT 'accepted:' || p.id || ':' || 'order', o.customer_id, o.number
+          FROM payment p JOIN orders o ON o.number = p.reference WHERE p.accepted IS NOT NULL AND p.captured < p.amount
       ), earned AS (
         SELECT e.id, e.source_type, e.customer_id, e.order_number, e.confirms_at, e.breakdown, r.body -> 'earn' AS earn
           FROM points_earning e JOIN rewards_rules r ON r.version = e.rules_version
@@ -56,7 +59,8 @@ POINTS = Probe(
       UNION ALL
       SELECT 'taken_back', x.id::text
         FROM points_tx x LEFT JOIN reason r
-          ON r.customer_id = x.customer_id AND r.key = x.idem_key AND r.number = x.ref_id
+          ON r.customer_id = x.customer_id AND r.number = x.ref_id
+           AND r.key = regexp_replace(x.idem_key, '^(dispute:.*):[0-9]+$', '\\1')
        WHERE (x.kind = 'earn_cancel' OR x.kind = 'clawback' AND x.idem_key NOT LIKE 'debt:%')
          AND (r.key IS NULL OR x.ref_type <> 'order')
       UNION ALL

@@ -1,6 +1,6 @@
 """What an order costs and how points and card share it: computed once, the same for pages, API and re-check."""
 
-from app.checkout.rules.clawback import Earned, Left, first_order_bonus, with_clawback
+from app.checkout.rules.clawback import Earned, Left, first_order_bonus, unearned, with_clawback
 from app.checkout.rules.quoting import (
     SHIPPING_METHODS,
     Basis,
@@ -35,5 +35,6 @@ __all__ = [
     "limits_of",
     "shipping_method",
     "tender",
+    "unearned",
     "with_clawback",
 ]

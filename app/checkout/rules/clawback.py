@@ -51,3 +51,8 @@ def first_order_bonus(basket: int, *, rules: Rules, tier: str, at: datetime) -> 
     """Points for a first order whose goods cost `basket` (minor units)."""
     bonuses = bonuses_for("first_order", basket=basket, tier=tier, at=at, rules=rules)
     return sum(bonus.points for bonus in bonuses if not bonus.dry_run)
+
+
+def unearned(points: int, *, missing: int, of: int) -> int:
+    """How many of `points`, earned with `of` minor units, go with the `missing` ones; what is left over stays."""
+    return points * min(missing, of) // of

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.kernel import clock
 from app.kernel.database import session
-from app.rewards.models import PointsEarning
+from app.rewards.models import PointsEarning, PointsEntry, PointsTx
 from app.rewards.queries.lots import list_family
 
 
@@ -94,3 +94,35 @@ def find_earned(order_id: uuid.UUID) -> OrderEarned | None:
     )
     row = session().execute(statement).first()
     return OrderEarned(*row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an order earned, and what was taken back of it for one cause, in so many times."""
+
+    points: int
+    taken: int
+    times: int
+
+
+def count_taken(*, customer_id: uuid.UUID, order_number: str, source_type: str, cause: str) -> Taken:
+    """Of the order's earning as `source_type`; `cause`: how the names of the transactions begin, which end with the
+    source's type and the time. Nothing earned: zeros."""
+    earning, tx, entry = PointsEarning, PointsTx, PointsEntry
+    name = func.regexp_replace(tx.idem_key, ":[0-9]+$", "")
+    statement = (
+        select(func.coalesce(func.sum(entry.amount), 0), func.count(tx.id.distinct()))
+        .select_from(tx)
+        .join(entry, (entry.tx_id == tx.id) & entry.account.in_(("issued", "clawback")))
+        .where(tx.customer_id == customer_id, tx.ref_type == "order", tx.ref_id == order_number)
+        .where(tx.idem_key.startswith(cause, autoescape=True), name.endswith(f":{source_type}"))
+    )
+    taken, times = session().execute(statement).one()
+    points = session().scalar(
+        select(earning.points).where(
+            earning.customer_id == customer_id,
+            earning.order_number == order_number,
+            earning.source_type == source_type,
+        )
+    )
+    return Taken(points or 0, int(taken), times)

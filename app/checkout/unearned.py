@@ -1,0 +1,64 @@
+"""Points that were earned with money that did not stay: a bank took it back, or it had never come.
+
+They go in proportion to the money, with the bonus of a first order likewise, all of them when nothing of the payment is
+left; what a refund of the order accounts for has cost its own points there. Points that are taken back do not return
+when a bank takes less after all. Called inside one transaction, with the order and its payment locked.
+"""
+
+from __future__ import annotations
+
+from app.checkout.rules import unearned
+from app.kernel.actor import Actor
+from app.orders.service import refunding
+from app.orders.service.moving import LockedOrder
+from app.payments import disputes
+from app.payments.left import gone_otherwise
+from app.payments.models import Payment
+from app.rewards.queries.earnings import count_taken
+from app.rewards.service.refunds import take_back
+
+
+def take_lost(order: LockedOrder, payment: Payment, *, gateway_ref: str, actor: Actor) -> int:
+    """After a dispute, `gateway_ref`, was lost or its amount has changed; how many points the customer has less."""
+    lost = disputes.count_lost(payment.id)
+    gone = payment.refunded + gone_otherwise(payment)
+    refunded = sum(
+        one.card
+        for one in refunding.list_refunds(order.id)
+        if not one.idem_key.startswith(refunding.UNWANTED)
+    )
+    is_all = gone >= payment.captured
+    missing = min(lost, max(0, gone - refunded))
+    taken = 0
+    for source_type, source_id in (("order", order.id), ("first_order", order.customer_id)):
+        earned = count_taken(
+            customer_id=order.customer_id,
+            order_number=order.number,
+            source_type=source_type,
+            cause="dispute:",
+        )
+        left = unearned(earned.points, missing=missing, of=payment.amount) - earned.taken
+        key = f"dispute:{gateway_ref}:{source_type}"
+        if is_all or left > 0:
+            taken += take_back(
+                customer_id=order.customer_id,
+                source_type=source_type,
+                source_id=str(source_id),
+                order_number=order.number,
+                points=None if is_all else left,
+                idem_key=f"{key}:{earned.times + 1}" if earned.times else key,
+                actor=actor,
+            ).points
+    return taken
+
+
+def take_never_paid(order: LockedOrder, payment: Payment, *, actor: Actor) -> None:
+    """Staff have accepted less than the order's card part: it earns as much less."""
+    take_back(
+        customer_id=order.customer_id,
+        source_id=str(order.id),
+        order_number=order.number,
+        points=order.earn_points - order.earn_points * payment.captured // payment.amount,
+        idem_key=f"accepted:{payment.id}:order",
+        actor=actor,
+    )
