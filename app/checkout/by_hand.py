@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from app.audit import service as audit
-from app.checkout import put_off
+from app.checkout import owed_again, put_off
 from app.checkout import settle as settling
 from app.checkout.cancelling import cancel_paid, cancel_stranded, cancel_unpaid
 from app.checkout.refunds import settle_refund
@@ -41,15 +41,20 @@ def accept(*, payment_id: uuid.UUID, note: str, gateway: Gateway, actor: Actor) 
 
 
 def note_refund(*, payment_id: uuid.UUID, note: str, gateway: Gateway, actor: Actor) -> int:
-    """Take note of money that went back at the gateway itself; how much of it is new, in minor units.
+    """Take note of money that went back at the gateway itself; how much of it is new, in minor units. Below zero: so
+    much of what was noted has come back from the bank.
 
     Refunds and cancels of the order record that much as given back, and do not send it again; refunds that are stuck
-    and that it covers are done. Audited, with `note`.
-    Raises NotFound, RuleBroken naming `note`, Conflict `NOTHING_OUTSIDE`, `REFUND_UNDER_WAY`, `GATEWAY_UNCLEAR`.
+    and that it covers are done. What has come back counts no more, and is sent again as far as refunds counted on it.
+    Audited, with `note`.
+    Raises NotFound, RuleBroken naming `note`, Conflict `NOTHING_OUTSIDE`, `REFUND_UNDER_WAY`, `GATEWAY_UNCLEAR`,
+    `LESS_THAN_NOTED`.
     """
     note = issues.checked_note(note)
     truth = _ask(payment_id, gateway)
-    _ask_failed(payment_id, gateway, actor)
+    _ask_ended(payment_id, gateway, actor)
+    if _ask(payment_id, gateway).refunded != truth.refunded:
+        raise _unclear()  # one of ours moved meanwhile: it cannot be told from what others did
     return run_atomically(partial(_note_refund, payment_id, truth, note, actor))
 
 
@@ -85,11 +90,13 @@ def _ask(payment_id: uuid.UUID, gateway: Gateway) -> Snapshot:
     return truth
 
 
-def _ask_failed(payment_id: uuid.UUID, gateway: Gateway, actor: Actor) -> None:
-    """A refund of ours that has arrived after all is not money that somebody else gave back."""
-    failed = {one.id: one.gateway_ref for one in queries.list_refunds_of(payment_id) if one.state == "failed"}
+def _ask_ended(payment_id: uuid.UUID, gateway: Gateway, actor: Actor) -> None:
+    """A refund of ours that has arrived after all is not money that somebody else gave back; nor is one that the bank
+    has sent back money that others gave."""
+    refunds = queries.list_refunds_of(payment_id)
+    ended = {one.id: one.gateway_ref for one in refunds if one.state not in REFUND_OPEN}
     end_reading()
-    for refund_id, gateway_ref in failed.items():
+    for refund_id, gateway_ref in ended.items():
         truth = gateway.fetch_refund(refund_id, gateway_ref)
         if isinstance(truth, Unknown):
             raise _unclear()
@@ -147,16 +154,29 @@ def _note_refund(payment_id: uuid.UUID, truth: Snapshot, note: str, actor: Actor
             "A refund of this payment is on its way. Wait until it has ended.", code="REFUND_UNDER_WAY"
         )
     new = truth.refunded - payment.refunded - payment.refunded_outside
-    if payment.state != "captured" or truth.status != "captured" or new <= 0:
+    if payment.state != "captured" or truth.status != "captured" or not new:
         raise Conflict("The gateway has given back nothing that we do not know of.", code="NOTHING_OUTSIDE")
+    if new < 0:
+        _check_noted(payment, -new)
     before = {"refunded": payment.refunded, "refunded_outside": payment.refunded_outside}
     outside = payment.refunded_outside + new
     payments.write_changes(payment, payment.state, {"refunded_outside": outside}, clock.now())
-    put_off.end_covered(order, payment_id, given=new, resolution=note, actor=actor)
+    if new > 0:
+        put_off.end_covered(order, payment_id, given=new, resolution=note, actor=actor)
+    else:
+        owed_again.send(order, payment, most=-new, actor=actor)
     elsewhere.tell_if_twice(payment)
     _close(rules.REFUND_DIFFERS, payment_id, note, actor)
     _record("payment.refund_noted", payment_id, before, before | {"refunded_outside": outside}, note, actor)
     return new
+
+
+def _check_noted(payment: Payment, came_back: int) -> None:
+    """Only what was noted can have come back, and what was captured too much has to go back at the gateway again."""
+    too_much = (payment.accepted or payment.captured) - payment.captured
+    if came_back > payment.refunded_outside - max(0, too_much):
+        text = "More has come back than was noted for the order. Give the rest back at the gateway again."
+        raise Conflict(text, code="LESS_THAN_NOTED")
 
 
 def _begin_cancel(number: str, reason: str, actor: Actor) -> tuple[uuid.UUID, str | None, str] | None:

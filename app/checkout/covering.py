@@ -36,6 +36,14 @@ def list_owed(order_id: uuid.UUID) -> dict[uuid.UUID, int]:
     return owed
 
 
+def count_short(order_id: uuid.UUID, payment: Payment) -> int:
+    """Minor units of a locked payment that its refunds count on having gone another way, and that have not, or not any
+    more; as far as they are there."""
+    gone = gone_otherwise(payment)
+    left = payment.captured - payment.refunded - gone
+    return max(0, min(_count_covered(order_id, payment.id) - gone, left))
+
+
 def _owed(refund: OrderRefund, sent: CardRefund, payment: Payment) -> int:
     gone = gone_otherwise(payment)
     free = max(0, gone - _count_covered(refund.order_id, payment.id))
@@ -50,7 +58,8 @@ def _count_covered(order_id: uuid.UUID, payment_id: uuid.UUID) -> int:
     covered = 0
     for refund in refunding.list_refunds(order_id):
         if refund.card_refund_id in sent:
-            covered += refund.card - _count_sent(refund, sent[refund.card_refund_id])
+            claimed = 0 if refund.idem_key.startswith(refunding.ANEW) else refund.card
+            covered += claimed - _count_sent(refund, sent[refund.card_refund_id])
         elif refund.card_refund_id is None and (
             refund.idem_key == refunding.unwanted_key(payment_id)
             or (not is_unwanted and not refund.idem_key.startswith(refunding.UNWANTED))

@@ -39,6 +39,13 @@ TAKE_NOTE = (
     "Ask the gateway who made it, and take note of it on the page of the payment: then a refund of the order does "
     "not send it again."
 )
+OF_OURS = (
+    "A refund of ours has come back: the bank did not take it. It is asked about; ask again if this stays."
+)
+TAKE_BACK = (
+    "What had gone back at the gateway has come back from the bank, or some of it. Take note of it on the page of the "
+    "payment: then what refunds of the order had counted on is sent again."
+)
 
 _RANK = {
     "submitting": 0,
@@ -237,6 +244,9 @@ def _refund_issue(facts: PaymentFacts, snapshot: Snapshot) -> Issue | None:
     """More went back than we sent: somebody refunded at the gateway itself. Less: a bank sent some of it back."""
     if facts.returned <= snapshot.refunded - facts.outside <= facts.refunded:
         return None
+    suggestion = TAKE_NOTE
+    if snapshot.refunded - facts.outside < facts.returned:
+        suggestion = TAKE_BACK if facts.outside else OF_OURS
     return Issue(
         REFUND_DIFFERS,
         {
@@ -245,5 +255,5 @@ def _refund_issue(facts: PaymentFacts, snapshot: Snapshot) -> Issue | None:
             "gateway_refunded": snapshot.refunded,
             "shop_refunded": facts.refunded + facts.outside,
         },
-        TAKE_NOTE,
+        suggestion,
     )

@@ -9,13 +9,13 @@ import pytest
 from app.audit import verification
 from app.blueprints.ops.commands_rewards_proof import PROBES
 from app.checkout import by_hand
-from app.checkout.refunds import settle_refund
+from app.checkout.refunds import send_again, settle_refund
 from app.gateways.asking import ask_refund
 from app.gateways.reconcile import reconcile
 from app.gateways.sandbox import SandboxGateway
 from app.kernel import clock
 from app.kernel.actor import system
-from app.kernel.database import session, transaction
+from app.kernel.database import run_atomically, session, transaction
 from app.kernel.errors import Conflict
 from app.orders.queries import get_order_view
 from app.payments import queries
@@ -118,6 +118,12 @@ def test_what_the_bank_sent_back_does_not_arrive_by_a_stale_word(
     assert before[:2] == (("refunded", ["stuck"], ["failed"]), (0, 0, 0))
     settle_refund(refund_id=refund_id, truth=stale, actor=ACTOR)
     assert (states(order.number), order.money(), issues_of(order.number)) == before
+    stuck = get_order_view(order.number).refunds[0].id
+    session().rollback()
+    run_atomically(lambda: send_again(number=order.number, refund_id=stuck, actor=STAFF))
+    send(order.number, gateway)
+    assert order.money() == (order.paid, 0, order.paid)
+    assert differences() == []
 
 
 @pytest.mark.parametrize("way", ["queued", "sent without a word"])

@@ -26,6 +26,8 @@ from app.payments.rules import REFUND_DIFFERS
 from app.payments.states import ISSUE, OPEN, PAYMENT, WEBHOOK
 
 T = TypeVar("T")
+NOTED = "Noted. A refund of the order does not send that money again."
+CAME_BACK = "Noted. What refunds of the order had counted on is sent again."
 Difference, Event = ReconciliationIssue, WebhookEvent
 
 
@@ -98,7 +100,7 @@ class Payments(StaffList):
             payment_id,
             lambda: by_hand.note_refund(payment_id=payment_id, note=note, gateway=gateway(), actor=who),
             form="outside",
-            done="Noted. A refund of the order does not send that money again.",
+            done=lambda new: NOTED if new > 0 else CAME_BACK,
         )
 
     def _carry_out(
