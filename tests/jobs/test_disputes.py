@@ -30,6 +30,7 @@ from jobs.letters import staff_alert
 from tests.checkout.conftest import Shopper, truth_about
 from tests.jobs.test_webhooks import deliver, run_due
 from tests.sandbox.peers import Gateway
+from tests.web.statements import statements
 
 ACTOR = system("test")
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -163,6 +164,15 @@ def test_first_heard_of_when_it_was_lost(disputed: Disputed) -> None:
     assert disputed.settle()
     assert disputed.events() == ["disputed", "dispute_lost"]
     assert disputed.earned()[0] == "cancelled"
+
+
+def test_the_account_is_locked_before_what_was_earned(app: Flask, disputed: Disputed) -> None:
+    """As whoever confirms it does: two that lock crosswise end each other."""
+    disputed.decide("lost")
+    with statements(app) as sent:
+        assert disputed.settle()
+    account = next(n for n, one in enumerate(sent) if "FROM points_account" in one and "FOR UPDATE" in one)
+    assert account < next(n for n, one in enumerate(sent) if one.startswith("UPDATE points_earning"))
 
 
 def test_a_stale_word_does_not_reopen_it(disputed: Disputed) -> None:
