@@ -82,7 +82,8 @@ POINTS = Probe(
       UNION ALL
       SELECT 'earned_disputed', e.order_number
         FROM points_earning e LEFT JOIN disputed d ON d.number = e.order_number
+        LEFT JOIN (SELECT DISTINCT number FROM gone) g ON g.number = e.order_number
        WHERE e.state = 'pending' AND (e.held_back_at IS NOT NULL) IS DISTINCT FROM coalesce(d.is_open, false)
-          OR e.state <> 'cancelled' AND EXISTS (SELECT FROM gone g WHERE g.number = e.order_number)
+          OR e.state <> 'cancelled' AND g.number IS NOT NULL
     """,
 )
