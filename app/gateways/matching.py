@@ -8,59 +8,21 @@ settled is an issue too, and tried again with every run; the rest of the match g
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
-import structlog
-
 from app.checkout import book_checks
-from app.checkout.disputes import settle_dispute
-from app.gateways.asking import ask_payment, ask_refund
+from app.gateways.match_run import BROKEN, DAY, DAYS, Match, ask, days_to_match, guarded, keep, retry, settle
 from app.gateways.reconcile import report_orphan
 from app.kernel.actor import Actor
-from app.kernel.database import end_reading, is_outage, run_atomically, session
-from app.kernel.errors import Conflict
+from app.kernel.database import end_reading, run_atomically
 from app.outbox.runs import single_flight
-from app.payments import issues, matching, matching_queries
-from app.payments.bookkeeping import Bookkeeper, DayReport, DisputeSnapshot, ReportRow
+from app.payments import issues, matching, matching_queries, rules
+from app.payments.bookkeeping import Bookkeeper, DayReport, ReportRow
 from app.payments.gateway import Gateway, RefundSnapshot, Snapshot, Unknown
 from app.payments.matching import Finding, OurPayment, OurRefund, Ours
 
-GIVE_UP_AFTER_SILENCE = 3
-BROKEN = "match_failed"
-"""Kind of the issue about what the match could not do; `ref`: what it is about, as in `dispute:<the gateway's id>`."""
-LOOK_AT_IT = (
-    "Look at the error in the log, and settle it by hand. It is tried again; this closes when it succeeds."
-)
-DISPUTE = "dispute:"
-log = structlog.get_logger("payments")
-
-
-@dataclass
-class Match:
-    """Counts of one run. `complete`: the report was there, and the gateway answered whatever was asked. `broken`: what
-    could not be settled."""
-
-    day: date
-    rows: int = 0
-    asked: int = 0
-    differ: int = 0
-    books: int = 0
-    closed: int = 0
-    complete: bool = True
-    broken: list[str] = field(default_factory=list)
-    once_broken: frozenset[str] = field(default=frozenset(), repr=False)
-    silent: int = field(default=0, repr=False)
-
-    def __str__(self) -> str:
-        end = f"; {len(self.broken)} broken" if self.broken else ""
-        end += "" if self.complete else "; cut short: the gateway did not answer"
-        return (
-            f"{self.day}: {self.rows} rows, {self.asked} asked, {self.differ} differ; "
-            f"books: {self.books} differ, {self.closed} closed{end}"
-        )
+__all__ = ["BROKEN", "DAYS", "Match", "match"]
 
 
 def match(*, gateway: Gateway, day: date, actor: Actor) -> Match | None:
@@ -69,43 +31,21 @@ def match(*, gateway: Gateway, day: date, actor: Actor) -> Match | None:
         end_reading()
         if not mine:
             return None
-        run = Match(day, once_broken=issues.list_open_refs(BROKEN))
+        run = Match(
+            day,
+            once_broken=issues.list_open_refs(BROKEN),
+            accused=issues.list_open_about(rules.ACCUSING),
+        )
         end_reading()
         if isinstance(gateway, Bookkeeper):
-            _disputes(run, gateway, actor)
-            _guarded(run, f"report:{day}", lambda: _report(run, gateway, actor), actor)
+            days = days_to_match(run)
+            heard = _disputes(run, min(days), gateway, actor)
+            for one in days:
+                guarded(run, f"{DAY}{one}", partial(_day, run, one, heard, gateway, actor), actor)
+            retry(run, gateway, actor)
         for check in book_checks.CHECKS:
-            _guarded(run, f"books:{check.kind}", partial(_check_books, run, check, actor), actor)
+            guarded(run, f"books:{check.kind}", partial(_check_books, run, check, actor), actor)
         return run
-
-
-def _guarded(run: Match, ref: str, work: Callable[[], bool], actor: Actor) -> None:
-    """What cannot be settled must not keep all the rest waiting: staff hear of it, until `work` is done (True). A
-    database that is away is nobody's fault, and ends the run."""
-    try:
-        done = work()
-    except Exception as error:
-        if is_outage(error):
-            raise
-        session().rollback()
-        log.exception("the match could not settle", about=ref)
-        run.broken.append(ref)
-        if isinstance(error, Conflict) and error.code == "BUSY":
-            return
-        detail = {"about": ref, "error": f"{type(error).__name__}: {error}"[:300]}
-        run_atomically(
-            lambda: issues.record_issue(kind=BROKEN, ref=ref, detail=detail, suggestion=LOOK_AT_IT)
-        )
-    else:
-        end_reading()
-        if done and ref in run.once_broken:
-            run_atomically(lambda: _close(ref, actor))
-
-
-def _close(ref: str, actor: Actor) -> None:
-    issues.close_issue(
-        kind=BROKEN, ref=ref, state="auto_fixed", by=actor.name, resolution="It has succeeded since."
-    )
 
 
 def _check_books(run: Match, check: book_checks.Check, actor: Actor) -> bool:
@@ -115,51 +55,45 @@ def _check_books(run: Match, check: book_checks.Check, actor: Actor) -> bool:
     return True
 
 
-def _disputes(run: Match, gateway: Gateway, actor: Actor) -> None:
-    """Those whose callback was lost, and those that could not be settled in an earlier run."""
+def _disputes(run: Match, since: date, gateway: Gateway, actor: Actor) -> bool:
+    """Those whose callback was lost; whether the gateway listed them."""
     assert isinstance(gateway, Bookkeeper)
-    found = gateway.list_disputes(_window(run.day)[0])
+    found = gateway.list_disputes(_window(since)[0])
     if isinstance(found, Unknown):
-        run.complete = False
-        return
-    told = {truth.gateway_ref for truth in found}
+        return run.hear(found)
     for truth in found:
-        _guarded(run, f"{DISPUTE}{truth.gateway_ref}", partial(_settle, gateway, truth, actor), actor)
-    for ref in sorted(run.once_broken):
-        if ref.startswith(DISPUTE) and (gateway_ref := ref.removeprefix(DISPUTE)) not in told:
-            _guarded(run, ref, partial(_ask_dispute, run, gateway_ref, gateway, actor), actor)
-
-
-def _ask_dispute(run: Match, gateway_ref: str, gateway: Gateway, actor: Actor) -> bool:
-    """What the gateway says of it now is settled; whether it said anything."""
-    assert isinstance(gateway, Bookkeeper)
-    truth = gateway.fetch_dispute(gateway_ref)
-    _count_silence(run, truth)
-    return isinstance(truth, DisputeSnapshot) and _settle(gateway, truth, actor)
-
-
-def _settle(gateway: Gateway, truth: DisputeSnapshot, actor: Actor) -> bool:
-    settle_dispute(gateway=gateway.name, truth=truth, actor=actor)
+        guarded(run, f"dispute:{truth.gateway_ref}", partial(settle, gateway, truth, actor), actor)
     return True
 
 
-def _report(run: Match, gateway: Gateway, actor: Actor) -> bool:
+def _day(run: Match, day: date, heard: bool, gateway: Gateway, actor: Actor) -> bool:
+    """Whether all of it was answered; else it is matched again."""
+    is_whole = not run.is_hopeless and _report(run, day, gateway, actor) and heard
+    if not is_whole:
+        keep(day)
+    return is_whole
+
+
+def _report(run: Match, day: date, gateway: Gateway, actor: Actor) -> bool:
+    """What differs after the gateway was asked is recorded. Without its answer nothing is: False, and asked again."""
     assert isinstance(gateway, Bookkeeper)
-    report = gateway.fetch_report(run.day)
+    report = gateway.fetch_report(day)
     if isinstance(report, Unknown):
-        run.complete = False
-        return False
-    run.rows = len(report.rows)
+        return run.hear(report)
+    run.rows += len(report.rows)
     found = _compare(report, gateway.name)
-    if any(finding.subject for finding in found):
-        for finding in found:
-            about = f"{finding.subject}:{finding.subject_id}"
-            _guarded(run, about, partial(_ask, run, finding, gateway, actor), actor)
+    if any(finding.about for finding in found):
+        for about in dict.fromkeys(finding.about for finding in found if finding.about):
+            ask(run, about, gateway, actor)
         found = _compare(report, gateway.name)
-    for finding in found + _not_reported(run, report, gateway):
-        run.differ += 1
-        _record(finding, report)
-    return True
+    missing, is_whole = _not_reported(run, day, report, gateway)
+    for finding in found + missing:
+        if finding.about is None or finding.about in run.answered:
+            run.differ += 1
+            _record(finding, report)
+        else:
+            is_whole = False
+    return is_whole
 
 
 def _compare(report: DayReport, gateway: str) -> list[Finding]:
@@ -178,42 +112,29 @@ def _compare(report: DayReport, gateway: str) -> list[Finding]:
     return matching.compare(report, ours)
 
 
-def _ask(run: Match, finding: Finding, gateway: Gateway, actor: Actor) -> bool:
-    """The gateway is asked about it, and what it says is settled; whether it said anything."""
-    if finding.subject is None or finding.subject_id is None or run.silent >= GIVE_UP_AFTER_SILENCE:
-        return False
-    run.asked += 1
-    truth: object
-    if finding.subject == "dispute":
-        return _ask_dispute(run, finding.subject_id, gateway, actor)
-    if finding.subject == "refund":
-        truth = ask_refund(refund_id=uuid.UUID(finding.subject_id), gateway=gateway, actor=actor)
-    else:
-        truth, _ = ask_payment(payment_id=uuid.UUID(finding.subject_id), gateway=gateway, actor=actor)
-    _count_silence(run, truth)
-    return not isinstance(truth, Unknown)
-
-
-def _not_reported(run: Match, report: DayReport, gateway: Gateway) -> list[Finding]:
-    """Ours of that day that the report does not have: booked on another day, or only here."""
-    start, end = _window(run.day)
+def _not_reported(run: Match, day: date, report: DayReport, gateway: Gateway) -> tuple[list[Finding], bool]:
+    """Ours of that day that the report does not have, booked on another day, or only here; and whether the gateway
+    answered about all of them."""
+    start, end = _window(day)
     reported = {row.key for row in report.rows}
     payments = matching_queries.list_captured_between(gateway.name, start, end)
     refunds = matching_queries.list_refunded_between(gateway.name, start, end)
     end_reading()
-    missing = [_missing_payment(run, one, gateway) for one in payments if one.id not in reported]
-    missing += [_missing_refund(run, one, gateway) for one in refunds if one.id not in reported]
-    return [finding for finding in missing if finding is not None]
+    found: list[Finding | Unknown | None] = []
+    found += [_missing_payment(run, one, gateway) for one in payments if one.id not in reported]
+    found += [_missing_refund(run, one, gateway) for one in refunds if one.id not in reported]
+    is_whole = not any(isinstance(one, Unknown) for one in found)
+    return [one for one in found if isinstance(one, Finding)], is_whole
 
 
-def _missing_payment(run: Match, payment: OurPayment, gateway: Gateway) -> Finding | None:
-    if run.silent >= GIVE_UP_AFTER_SILENCE:
-        return None
+def _missing_payment(run: Match, payment: OurPayment, gateway: Gateway) -> Finding | Unknown | None:
+    if run.is_hopeless:
+        return Unknown("not asked")
     run.asked += 1
     truth = gateway.fetch(uuid.UUID(payment.id), payment.gateway_ref)
-    _count_silence(run, truth)
+    run.hear(truth)
     if isinstance(truth, Unknown):
-        return None
+        return truth
     if isinstance(truth, Snapshot) and (truth.captured, truth.currency) == (payment.amount, payment.currency):
         return None
     told = truth.status if isinstance(truth, Snapshot) else "absent"
@@ -221,14 +142,14 @@ def _missing_payment(run: Match, payment: OurPayment, gateway: Gateway) -> Findi
     return Finding(matching.MISSING, payment.id, detail)
 
 
-def _missing_refund(run: Match, refund: OurRefund, gateway: Gateway) -> Finding | None:
-    if run.silent >= GIVE_UP_AFTER_SILENCE:
-        return None
+def _missing_refund(run: Match, refund: OurRefund, gateway: Gateway) -> Finding | Unknown | None:
+    if run.is_hopeless:
+        return Unknown("not asked")
     run.asked += 1
     truth = gateway.fetch_refund(uuid.UUID(refund.id), None)
-    _count_silence(run, truth)
+    run.hear(truth)
     if isinstance(truth, Unknown):
-        return None
+        return truth
     if isinstance(truth, RefundSnapshot) and (truth.status, truth.amount) == ("succeeded", refund.amount):
         return None
     told = truth.status if isinstance(truth, RefundSnapshot) else "absent"
@@ -237,14 +158,14 @@ def _missing_refund(run: Match, refund: OurRefund, gateway: Gateway) -> Finding 
 
 
 def _record(finding: Finding, report: DayReport) -> None:
-    """Once: what settling has recorded in its own words, or staff have settled, stays as it is."""
+    """Once: what settling has recorded in its own words, what the gateway took back, or staff have settled, stays."""
     if finding.kind == matching.ORPHAN:
         report_orphan(_snapshot_of(next(r for r in report.rows if r.gateway_ref == finding.ref)))
         return
 
     def work() -> None:
         known = issues.find_issue(finding.kind, finding.ref)
-        if known is None or known.state == "auto_fixed":
+        if known is None or (known.state == "auto_fixed" and known.detail != finding.detail):
             issues.record_issue(
                 kind=finding.kind,
                 ref=finding.ref,
@@ -265,12 +186,6 @@ def _snapshot_of(row: ReportRow) -> Snapshot:
         reference=row.reference,
         captured=row.amount,
     )
-
-
-def _count_silence(run: Match, truth: object) -> None:
-    unclear = isinstance(truth, Unknown)
-    run.silent = run.silent + 1 if unclear else 0
-    run.complete = run.complete and not unclear
 
 
 def _window(day: date) -> tuple[datetime, datetime]:

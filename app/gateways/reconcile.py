@@ -189,6 +189,7 @@ def _compare(snapshots: Sequence[Snapshot], report: Report, gateway: Gateway, ac
     """Settle what would change something here; most of a page is known already."""
     keys = {snapshot.key: _uuid(snapshot.key) for snapshot in snapshots}
     ours = {str(row.id): row for row in queries.list_by_id([key for key in keys.values() if key])}
+    accused = issues.list_open_about(rules.ACCUSING, ours) if ours else frozenset()
     news: list[tuple[uuid.UUID, Snapshot]] = []
     bounced: list[uuid.UUID] = []
     for snapshot in snapshots:
@@ -200,7 +201,9 @@ def _compare(snapshots: Sequence[Snapshot], report: Report, gateway: Gateway, ac
         if _is_asking(row):
             continue
         decision = rules.decide(facts_of(row, snapshot), snapshot, clock.now())
-        if decision.state != row.state or decision.issue is not None or decision.ends_doubt:
+        is_new = decision.state != row.state or decision.issue is not None
+        is_new |= decision.is_given_back and row.last_error != rules.GIVEN_BACK
+        if is_new or (decision.settles and snapshot.key in accused):
             news.append((row.id, snapshot))
             if snapshot.refunded < row.refunded:
                 bounced += queries.list_returned(row.id)

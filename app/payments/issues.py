@@ -78,6 +78,13 @@ def list_open_refs(kind: str) -> frozenset[str]:
     return frozenset(session().scalars(statement))
 
 
+def list_open_about(kinds: Collection[str], refs: Collection[str] | None = None) -> frozenset[str]:
+    """What open issues of any of these kinds are about; `refs`: only these."""
+    issue = ReconciliationIssue
+    statement = select(issue.ref).where(issue.kind.in_(kinds), issue.state == "open")
+    return frozenset(session().scalars(statement if refs is None else statement.where(issue.ref.in_(refs))))
+
+
 def count_open_by_kind() -> dict[str, int]:
     """How many wait for staff."""
     statement = select(ReconciliationIssue.kind, func.count()).where(ReconciliationIssue.state == "open")
@@ -102,17 +109,22 @@ def close_all_but(*, kind: str, refs: Collection[str], by: str) -> int:
 
 def close_issue(*, kind: str, ref: str, state: str, by: str, resolution: str) -> bool:
     """`auto_fixed` by the shop itself or `resolved` by staff; False when no open issue is there."""
+    return bool(close_issues(kinds=[kind], ref=ref, state=state, by=by, resolution=resolution))
+
+
+def close_issues(*, kinds: Collection[str], ref: str, state: str, by: str, resolution: str) -> int:
+    """All open ones of these kinds about one thing; how many."""
     statement = (
         update(ReconciliationIssue)
         .where(
-            ReconciliationIssue.kind == kind,
+            ReconciliationIssue.kind.in_(kinds),
             ReconciliationIssue.ref == ref,
             ReconciliationIssue.state == "open",
         )
         .values(state=state, resolved_at=clock.now(), resolved_by=by, resolution=resolution)
         .returning(ReconciliationIssue.kind)
     )
-    return session().execute(statement).first() is not None
+    return len(session().execute(statement).all())
 
 
 def checked_note(note: str) -> str:

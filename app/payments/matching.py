@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from app.payments import rules
 from app.payments.bookkeeping import DayReport, ReportRow
-from app.payments.rules import MISMATCH, REFUND_DIFFERS, TAKE_NOTE, TAKE_OR_GIVE_BACK
+from app.payments.rules import TAKE_NOTE, TAKE_OR_GIVE_BACK
 
 ORPHAN, AMOUNT, MISSING, REFUND, NET, DISPUTE = (
     "orphan_payment",
-    MISMATCH,
-    "missing_at_gateway",
-    REFUND_DIFFERS,
+    rules.MISMATCH,
+    rules.MISSING,
+    rules.REFUND_DIFFERS,
     "settled_net_differs",
     "dispute",
 )
@@ -55,13 +56,12 @@ class OurRefund:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A difference. `subject` and `subject_id` say what to ask the gateway about before staff are asked."""
+    """A difference. `about`: what to ask the gateway about before staff are asked, as `payment:<id>`."""
 
     kind: str
     ref: str
     detail: dict[str, Any]
-    subject: Literal["payment", "refund", "dispute", None] = None
-    subject_id: str | None = None
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _payment(row: ReportRow, ours: Ours) -> Finding | None:
         "gateway": [row.amount, row.currency],
         "shop": [payment.amount, payment.currency],
     }
-    return Finding(AMOUNT, payment.id, detail, "payment", payment.id)
+    return Finding(AMOUNT, payment.id, detail, f"payment:{payment.id}")
 
 
 def _refund(row: ReportRow, ours: Ours) -> Finding | None:
@@ -107,21 +107,21 @@ def _refund(row: ReportRow, ours: Ours) -> Finding | None:
         if (refund.state, refund.amount, refund.currency) == told:
             return None
         detail = {"payment": refund.payment_id, "refund": refund.id, "gateway": -row.amount}
-        return Finding(REFUND, refund.payment_id, detail | {"shop": refund.amount}, "refund", refund.id)
+        return Finding(REFUND, refund.payment_id, detail | {"shop": refund.amount}, f"refund:{refund.id}")
     payment = ours.by_gateway_ref.get(row.payment_ref)
     if payment is not None and (payment.is_given_back or -row.amount <= payment.outside):
         return None
     detail = {"gateway_refund": row.gateway_ref, "gateway": -row.amount, "shop": 0}
     if payment is None:
         return Finding(REFUND, row.payment_ref, detail)
-    return Finding(REFUND, payment.id, detail | {"payment": payment.id}, "payment", payment.id)
+    return Finding(REFUND, payment.id, detail | {"payment": payment.id}, f"payment:{payment.id}")
 
 
 def _dispute(row: ReportRow, ours: Ours) -> Finding | None:
     if row.gateway_ref in ours.disputes:
         return None
     detail = {"payment_ref": row.payment_ref, "amount": row.amount}
-    return Finding(DISPUTE, row.gateway_ref, detail, "dispute", row.gateway_ref)
+    return Finding(DISPUTE, row.gateway_ref, detail, f"dispute:{row.gateway_ref}")
 
 
 _ROWS = {"payment": _payment, "refund": _refund, "dispute": _dispute}

@@ -26,7 +26,9 @@ NEVER_RESEND_AFTER = timedelta(hours=23)
 
 GIVEN_BACK = "captured, and given back at the gateway before we heard of it"
 """Why such a payment counts as cancelled."""
-MISMATCH, REFUND_DIFFERS = "payment_mismatch", "refund_differs"
+MISMATCH, REFUND_DIFFERS, MISSING = "payment_mismatch", "refund_differs", "missing_at_gateway"
+ACCUSING = frozenset({MISMATCH, REFUND_DIFFERS, MISSING})
+"""Kinds of issues about one payment that the gateway's own later word can take back; `ref` is the payment's id."""
 
 TAKE_OR_GIVE_BACK = (
     "Look it up at the gateway. Give all of it back there, and the order ends by itself; or accept it on the page "
@@ -98,13 +100,17 @@ class Issue:
 class Decision:
     """The state to store, the columns that change with it, and the issue to open, if any.
 
-    `ends_doubt`: money that did not fit has gone back; an issue about it is settled.
+    `settles`: kinds of issues about this payment that are so no more. `is_given_back`: nothing is left of it.
     """
 
     state: str
     changes: dict[str, Any] = field(default_factory=dict)
     issue: Issue | None = None
-    ends_doubt: bool = False
+    settles: frozenset[str] = frozenset()
+
+    @property
+    def is_given_back(self) -> bool:
+        return self.changes.get("last_error") == GIVEN_BACK
 
 
 def decide(facts: PaymentFacts, truth: Snapshot | Absent | Unknown, now: datetime) -> Decision:
@@ -163,9 +169,19 @@ def _settle(facts: PaymentFacts, snapshot: Snapshot, now: datetime) -> Decision:
     if state in OPEN:
         error = "processing" if snapshot.status == "processing" else None
         return Decision(state, changes | _ask_again(facts, now) | {"last_error": error})
-    return Decision(
-        state, changes | {"next_check_at": None, "last_error": None}, _refund_issue(facts, snapshot)
-    )
+    changes |= {"next_check_at": None, "last_error": None}
+    return Decision(state, changes, _refund_issue(facts, snapshot), _taken_back(facts, snapshot, state))
+
+
+def _taken_back(facts: PaymentFacts, snapshot: Snapshot, state: str) -> frozenset[str]:
+    """What an answer that fits, and knows the same end, takes back. Of refunds only when none is on its way: until
+    then nobody can tell them from those of another hand."""
+    if snapshot.status != state:
+        return frozenset()
+    if state != "captured":
+        return frozenset({MISSING})
+    is_even = snapshot.refunded == facts.refunded + facts.outside
+    return ACCUSING if is_even else ACCUSING - {REFUND_DIFFERS}
 
 
 def _taken(facts: PaymentFacts) -> int:
@@ -186,10 +202,10 @@ def _is_given_back(facts: PaymentFacts, snapshot: Snapshot) -> bool:
 
 def _given_back(facts: PaymentFacts, snapshot: Snapshot) -> Decision:
     """Nothing is left of it: the payment has ended without any money, and pays no order."""
-    if facts.state not in OPEN:
-        return Decision(facts.state, ends_doubt=True)
     ended = {"gateway_ref": snapshot.gateway_ref, "last_error": GIVEN_BACK}
-    return Decision("canceled", {**ended, "next_check_at": None, "next_action_url": None}, ends_doubt=True)
+    if facts.state not in OPEN:
+        return Decision(facts.state, ended, settles=ACCUSING)
+    return Decision("canceled", {**ended, "next_check_at": None, "next_action_url": None}, settles=ACCUSING)
 
 
 def _unclear(
@@ -215,7 +231,7 @@ def _absent(facts: PaymentFacts, now: datetime) -> Decision:
     if facts.gateway_ref is None:
         return Decision(facts.state)
     issue = Issue(
-        "missing_at_gateway",
+        MISSING,
         {"payment": facts.key, "reference": facts.reference, "state": facts.state},
         "Ask the gateway: it no longer knows a payment that it told us about.",
     )

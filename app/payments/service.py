@@ -120,13 +120,14 @@ def apply_snapshot(payment: Payment, truth: Snapshot | Absent | Unknown) -> Appl
             detail=decision.issue.detail,
             suggestion=decision.issue.suggestion,
         )
-    elif decision.ends_doubt or (in_doubt and payment.state not in OPEN):
-        issues.close_issue(
-            kind=rules.MISMATCH,
+    settled = decision.settles | ({rules.MISMATCH} if in_doubt and payment.state not in OPEN else set())
+    if settled and before != "submitting":  # nothing is known yet of one whose first answer this is
+        issues.close_issues(
+            kinds=settled,
             ref=str(payment.id),
             state="auto_fixed",
             by="the gateway's word",
-            resolution=f"The payment is {payment.state}.",
+            resolution=f"The payment is {payment.state}, as the gateway says.",
         )
     return Applied(
         payment_id=payment.id,

@@ -10,7 +10,7 @@ from flask import current_app
 from app.checkout.book_checks import PENDING_CHECK, run_checks
 from app.checkout.disputes import ANSWER, settle_dispute
 from app.gateways.asking import ask_payment, ask_refund
-from app.gateways.matching import match
+from app.gateways.matching import DAYS, match
 from app.gateways.reconcile import reconcile, report_orphan
 from app.kernel import clock
 from app.kernel.actor import system
@@ -21,8 +21,6 @@ from app.payments.bookkeeping import Bookkeeper
 from app.payments.gateway import Absent, Gateway, Snapshot, Unknown
 from jobs.registry import Later, RunningJob, Task, Unanswered
 
-DAYS = 3
-"""How many days are matched each day, today included."""
 ORPHAN_AFTER = 5
 """Tries, before a callback about a payment that we do not have is taken for what it is: ours are stored before
 they are sent."""

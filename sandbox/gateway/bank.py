@@ -86,14 +86,20 @@ class Bank:
 
     # settlement
     def report(self, day: date) -> dict[str, Any]:
-        """What was booked on that day (UTC): captures, refunds, lost disputes; signed minor units."""
+        """What was booked on that day (UTC): captures, refunds, lost disputes; signed minor units. A refund that came
+        back has moved nothing in the end."""
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
         rows = self.store.all(
             "SELECT doc, booked FROM objects WHERE booked >= ? AND booked < ? ORDER BY booked, sequence",
             start.timestamp(),
             start.timestamp() + timedelta(days=1).total_seconds(),  # the calendar has a last day
         )
-        booked = [self._report_row(json.loads(row["doc"]), row["booked"]) for row in rows]
+        docs = [(json.loads(row["doc"]), row["booked"]) for row in rows]
+        booked = [
+            self._report_row(doc, at)
+            for doc, at in docs
+            if (doc["object"], doc["status"]) != ("refund", "failed")
+        ]
         totals: dict[str, dict[str, int]] = {}
         for row in booked:
             total = totals.setdefault(row["currency"], {"amount": 0, "fee": 0, "net": 0})

@@ -255,6 +255,10 @@ def test_the_report_adds_up(gateway: Gateway) -> None:
     expected = {payment["id"]: ("payment", 10_000, 290, 9_710), refund["id"]: ("refund", -2_500, 0, -2_500)}
     assert rows == expected
     assert report["totals"] == {"HKD": {"amount": 7_500, "fee": 290, "net": 7_210}}
+    gateway.control(f"refunds/{refund['id']}/failed")
+    came_back = gateway.call("GET", f"/v1/report?day={payment['created_at'][:10]}").json()
+    assert [row["id"] for row in came_back["rows"]] == [payment["id"]]
+    assert came_back["totals"] == {"HKD": {"amount": 10_000, "fee": 290, "net": 9_710}}
     assert gateway.call("GET", "/v1/report?day=1999-01-01").json()["rows"] == []
 
 

@@ -184,6 +184,20 @@ def test_money_sent_back_by_somebody_else_is_an_issue() -> None:
     assert (issue.kind, issue.detail["gateway_refunded"]) == ("refund_differs", 1_001)
 
 
+def test_what_was_said_against_a_payment_is_taken_back_by_an_answer_that_fits_to_the_cent() -> None:
+    facts = replace(FACTS, state="captured", captured=5_000, refunded=1_000, gateway_ref="pay_1")
+    even, on_its_way = snapshot("captured", refunded=1_000), snapshot("captured", refunded=0)
+    assert decide(facts, even, NOW).settles == rules.ACCUSING
+    assert decide(facts, on_its_way, NOW).settles == rules.ACCUSING - {rules.REFUND_DIFFERS}
+    assert decide(facts, snapshot("authorized"), NOW).settles == frozenset(), "an old word"
+    assert decide(facts, snapshot("captured", captured=4_999), NOW).settles == frozenset()
+    assert decide(facts, Unknown("no answer"), NOW).settles == frozenset()
+    ended = replace(FACTS, state="declined", gateway_ref="pay_1")
+    assert decide(ended, snapshot("declined"), NOW).settles == {rules.MISSING}
+    gone = decide(ended, snapshot("captured", refunded=5_000), NOW)
+    assert (gone.state, gone.is_given_back, gone.settles) == ("declined", True, rules.ACCUSING)
+
+
 def test_waits_get_longer_when_the_gateway_answers_and_stay_short_while_it_is_silent() -> None:
     facts, minutes, when = FACTS, [], NOW
     for _ in range(4):

@@ -51,6 +51,14 @@ WRITTEN = """
    ORDER BY created_at, dedupe_key
 """
 
+# What accuses, or says that something could not be settled, with what we have of the payment that it is about.
+ACCUSING = """
+  SELECT i.kind, i.ref, p.state, p.captured, p.refunded + p.refunded_outside AS refunded
+    FROM reconciliation_issue i LEFT JOIN payment p ON p.id::text = i.ref
+   WHERE i.state = 'open' AND i.kind IN
+     ('settling_failed','match_failed','payment_mismatch','refund_differs','missing_at_gateway')
+"""
+
 
 def everything(history: History) -> list[str]:
     world = history.world
@@ -58,7 +66,7 @@ def everything(history: History) -> list[str]:
     found += [f"job failed: {row['what']}" for row in world.rows(JOB_ERRORS)]
     found += [f"audit: {row}" for row in world.rows(AUDIT, reason=REASON) if row["done"] != row["told"]]
     found += [f"receipts: {row}" for row in world.rows(MAILS)]
-    return found + _shelf(history) + _self_made(history) + _mails(history)
+    return found + _shelf(history) + _self_made(history) + _mails(history) + _accused(history)
 
 
 def _mails(history: History) -> list[str]:
@@ -87,3 +95,19 @@ def _self_made(history: History) -> list[str]:
     """A success is late only where the bank changed its mind, never because we had given up early (I12)."""
     late: list[dict[str, Any]] = history.world.rows("SELECT id::text, reference FROM payment WHERE late")
     return [f"self-made late success: {row}" for row in late if row["id"] not in history.late]
+
+
+def _accused(history: History) -> list[str]:
+    """No issue stays open about a payment that is as the gateway has it, nor about what has been settled since."""
+    truths = {one["idempotency_key"]: one for one in history.world.gateway_payments()}
+    wrong = []
+    for row in history.world.rows(ACCUSING):
+        truth = truths.get(row["ref"], {})
+        theirs = (truth.get("status"), truth.get("amount_captured"), truth.get("amount_refunded"))
+        if row["kind"] in ("settling_failed", "match_failed") or theirs == (
+            row["state"],
+            row["captured"],
+            row["refunded"],
+        ):
+            wrong.append(f"open without a reason: {row}")
+    return wrong
