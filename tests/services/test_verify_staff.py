@@ -108,6 +108,23 @@ def test_who_asked_and_who_decided_is_held_against_the_audit_log(
     assert len(seen) >= len(decided) / 2
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "points_adjustment SET points = points + 1",
+        "points_adjustment SET created_at = created_at - interval '2 days'",
+        "points_adjustment_batch SET created_at = created_at - interval '2 days'",
+    ],
+)
+def test_nor_is_what_waits_or_when_it_was_asked_for(
+    decided: dict[str, uuid.UUID], without_guards: psycopg.Connection, change: str
+) -> None:
+    """An amount that somebody is about to approve, and a day that counts against a limit no more."""
+    things = [decided["waiting"], decided["waiting file"]]
+    assert without_guards.execute(f"UPDATE {change} WHERE id = ANY(%s)", (things,)).rowcount == 1
+    assert found() == {"asked_and_decided": 1}
+
+
 def test_the_rows_of_a_file_have_its_people(
     decided: dict[str, uuid.UUID], without_guards: psycopg.Connection
 ) -> None:

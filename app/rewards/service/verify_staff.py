@@ -12,27 +12,29 @@ STAFF = Probe(
         "adjustments_booked": "an applied adjustment moved exactly its points, any other none",
         "files_booked": "a file of adjustments has as many rows and points as it says, and all have its state",
         "two_people": "nobody approved what they had asked for themselves",
-        "asked_and_decided": "who asked for an adjustment or a file, and who decided, are whom the audit log names",
+        "asked_and_decided": "who asked for an adjustment or a file, when, for how much, who decided: as audited",
     },
     examined="SELECT count(*) FROM points_adjustment",
     sql=f"""
       WITH told AS (
         SELECT CASE target_type WHEN 'customer' THEN after ->> 'adjustment_id' ELSE target_id END AS id,
-               substring(action FROM '[a-z]+$') AS what, actor_id
+               substring(action FROM '[a-z]+$') AS what, actor_id, at, after ->> 'points' AS points
           FROM audit_log WHERE action IN ({_ACTIONS})
       ), named AS (
         SELECT id, min(actor_id::text) FILTER (WHERE what IN ('applied','requested')) AS asked,
-               min(actor_id::text) FILTER (WHERE what <> 'requested') AS decided, bool_or(what = 'applied') AS alone
+               min(actor_id::text) FILTER (WHERE what <> 'requested') AS decided, bool_or(what = 'applied') AS alone,
+               min(at) FILTER (WHERE what IN ('applied','requested')) AS at, min(points) AS points
           FROM told GROUP BY id
       ), kept AS (
-        SELECT id, requested_by, decided_by, auto_approved FROM points_adjustment
+        SELECT id, requested_by, decided_by, auto_approved, created_at, points::text FROM points_adjustment
          WHERE batch_id IS NULL AND requested_by <> '{NOBODY}'
         UNION ALL
-        SELECT id, requested_by, decided_by, auto_approved FROM points_adjustment_batch
+        SELECT id, requested_by, decided_by, auto_approved, created_at, NULL FROM points_adjustment_batch
       )
       SELECT 'asked_and_decided', k.id::text FROM kept k LEFT JOIN named n ON n.id = k.id::text
-       WHERE (k.requested_by::text, k.decided_by::text, k.auto_approved)
-             IS DISTINCT FROM (n.asked, n.decided, n.alone)
+       WHERE (k.requested_by::text, k.decided_by::text, k.auto_approved, k.points)
+             IS DISTINCT FROM (n.asked, n.decided, n.alone, n.points)
+          OR k.created_at - n.at NOT BETWEEN '-1 minute' AND '1 minute'
       UNION ALL
       SELECT 'asked_and_decided', a.id::text
         FROM points_adjustment a JOIN points_adjustment_batch b ON b.id = a.batch_id
