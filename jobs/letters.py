@@ -109,10 +109,10 @@ def order_refunded(payload: Mapping[str, Any]) -> Draft:
 
 
 def refund_elsewhere(payload: Mapping[str, Any]) -> Draft | None:
-    """Payload: order_number, refund_id. Nothing to say when the transfer does not stand any more."""
+    """Payload: order_number, refund_id, reference. Nothing to say when that transfer does not stand any more."""
     order = get_order_view(payload["order_number"])
     refund = next(one for one in order.refunds if str(one.id) == payload["refund_id"])
-    if refund.elsewhere_ref is None:
+    if refund.elsewhere_ref is None or refund.elsewhere_ref != payload.get("reference", refund.elsewhere_ref):
         return None
     return _about(order, paid=refund.elsewhere, reference=refund.elsewhere_ref)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from app.kernel import ids
 from app.orders.service.moving import LockedOrder
 from app.outbox.service import MAIL_QUEUE, Job
 
@@ -20,9 +21,10 @@ def mail(message: str, order: LockedOrder, *, refund_id: uuid.UUID | None = None
 
 
 def mail_elsewhere(order: LockedOrder, refund_id: uuid.UUID, reference: str) -> Job:
-    """The mail about a refund that was paid another way, once per transfer."""
-    payload = {"order_number": order.number, "refund_id": str(refund_id)}
-    key = f"mail:refund_elsewhere:{refund_id}:{reference}"
+    """The mail about a refund that was paid another way: one each time that staff take note of it, because a transfer
+    may come back and leave again under the same reference."""
+    payload = {"order_number": order.number, "refund_id": str(refund_id), "reference": reference}
+    key = f"mail:refund_elsewhere:{refund_id}:{ids.uuid7()}"
     return Job("mail.refund_elsewhere", key, payload, queue=MAIL_QUEUE)
 
 

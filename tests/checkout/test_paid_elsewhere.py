@@ -277,5 +277,5 @@ def test_verification_misses_what_was_not_noted(gateway: SandboxGateway, peer: G
     change("-")
     found = differences()
     change("+")
-    assert [(name, list(samples)) for name, samples in found] == [("card_refunds", [number])]
+    assert ("card_refunds", [number]) in [(name, list(samples)) for name, samples in found]
     assert differences() == []

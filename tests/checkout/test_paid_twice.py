@@ -80,8 +80,9 @@ def test_what_had_come_twice_and_bounces_has_come_once(gateway: SandboxGateway, 
     assert differences() == []
 
 
+@pytest.mark.parametrize("second", ["FT-2026-0044", REFERENCE])
 def test_once_staff_have_settled_that_it_came_twice_a_bounce_is_owed(
-    gateway: SandboxGateway, peer: Gateway
+    gateway: SandboxGateway, peer: Gateway, second: str
 ) -> None:
     """The customer has sent the transfer back, say, and then the bank the card refund."""
     number, refund_id = lost(gateway, peer)
@@ -98,9 +99,12 @@ def test_once_staff_have_settled_that_it_came_twice_a_bounce_is_owed(
     assert get_order_view(number).refunds[0].elsewhere_ref is None
     (first,) = jobs_of(number, "mail.refund_elsewhere")
     assert DRAFTS["refund_elsewhere"](first.payload) is None
-    note(number, refund_id, "FT-2026-0044")
+    note(number, refund_id, second)
     assert states(number) == ("refunded", ["done"], ["failed"])
-    assert len(jobs_of(number, "mail.refund_elsewhere")) == 2
+    both = [one.payload for one in jobs_of(number, "mail.refund_elsewhere")]
+    drafts = {payload["reference"]: DRAFTS["refund_elsewhere"](payload) for payload in both}
+    assert len(both) == 2, "the second transfer is told, whatever its reference"
+    assert {reference for reference, draft in drafts.items() if draft is not None} == {second}
     assert differences() == []
 
 
