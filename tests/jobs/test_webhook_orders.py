@@ -30,8 +30,9 @@ from tests.sandbox.peers import Gateway
 
 URL = "/api/v1/webhooks/payments/sandbox"
 TYPES = ["payment.requires_action", "payment.captured", "refund.succeeded", "dispute.opened"]
-EARNED = {"won": 80, "lost": 0}
-"""What stays pending of the points that the order earned, by how the dispute was decided."""
+EARNED = {"won": 80, "lost": 1}
+"""What stays pending of the points that the order earned, by how the dispute was decided: it is about
+all but the HK$1 of HK$80 that somebody had given back at the gateway."""
 ORDERS = list(itertools.permutations(range(5)))
 WAYS = ("once", "all again", "each twice")
 CASES = [
