@@ -55,7 +55,7 @@ DUE = """
 
 def differences(shop: LiveShop, *, settled: bool = True) -> list[str]:
     """What is wrong, nothing when all is well. `settled`: nothing may be on its way any more."""
-    found = _probes(shop) + _at_the_gateway(shop) + _once(shop)
+    found = _probes(shop) + at_the_gateway(shop) + _once(shop)
     return found + [f"still open: {row['what']}" for row in shop.rows(OPEN)] if settled else found
 
 
@@ -77,7 +77,7 @@ def _probes(shop: LiveShop) -> list[str]:
     ]
 
 
-def _at_the_gateway(shop: LiveShop) -> list[str]:
+def at_the_gateway(shop: LiveShop) -> list[str]:
     """I6 and I7: each charge is one of ours, once, and what the gateway kept is what each order is due."""
     wrong: list[str] = []
     kept: dict[str, int] = {}

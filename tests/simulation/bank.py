@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 URL = "/api/v1/webhooks/payments/sandbox"
 STUMBLES = ("error_500", "error_500_after", "reset", "reset_after", "truncated", "garbage")
+OVER = "SELECT id::text FROM payment WHERE state IN ('declined','canceled')"
 SPANS = {"seconds": (20, 70, 200), "minutes": (11, 40), "hours": (3, 26), "days": (16,)}
 
 
@@ -102,13 +103,17 @@ def decide_dispute(history: History) -> None:
 def decide(history: History) -> None:
     """The bank makes up its mind, or changes it after the payment had ended."""
     open_ones, closed = _undecided(history)
-    if open_ones and (not closed or history.rng.random() < 0.7):
+    if open_ones and (not closed or history.rng.random() < 0.5):
         settle(history, history.rng.choice(open_ones))
     elif closed:
-        payment = history.rng.choice(closed)
+        # What the shop has heard to be over it asks about no more: only the gateway's list tells it (M3).
+        over = {row["id"] for row in history.world.rows(OVER)}
+        known = [payment for payment in closed if payment["idempotency_key"] in over]
+        payment = history.rng.choice(known or closed)
         history.late.add(payment["idempotency_key"])
         history.world.peer.control(f"payments/{payment['id']}/late-authorize")
-        history.note(f"bank: {payment['reference']} {payment['status']}, and captured after all")
+        heard = ", as the shop had heard," if known else ""
+        history.note(f"bank: {payment['reference']} {payment['status']}{heard} and captured after all")
         if history.rng.random() < 0.6:
             lose(history)
 

@@ -116,10 +116,13 @@ def pay_again(history: History) -> None:
 
 
 def cancel(history: History) -> None:
-    found = order_of(history, *CANCELLABLE)
+    """Half of them while the bank has not decided: then the gateway has to be asked first (M11)."""
+    pending = order_of(history, "payment_pending") if history.rng.random() < 0.5 else None
+    found = pending or order_of(history, *CANCELLABLE)
     if found is None:
         return
     number, person = found
+    what = f"cancel {number}{' while it is pending' if pending else ''}"
     call = partial(
         cancelling.cancel,
         number=number,
@@ -128,7 +131,7 @@ def cancel(history: History) -> None:
         present=present,
         actor=person.actor,
     )
-    _ask_first(history, f"cancel {number}", "cancel", person, number, lambda request: call(request=request))
+    _ask_first(history, what, "cancel", person, number, lambda request: call(request=request))
 
 
 def ask_again(history: History) -> None:
