@@ -86,9 +86,11 @@ def payment_failed(payload: Mapping[str, Any]) -> Draft | None:
 def order_cancelled(payload: Mapping[str, Any]) -> Draft:
     """Paid: what was refunded. Not paid yet: the points that were held."""
     order = get_order_view(payload["order_number"])
-    card = Money(sum(refund.card.amount for refund in order.refunds), order.total.currency)
+    nothing = Money(0, order.total.currency)
+    card = sum((refund.sent for refund in order.refunds), start=nothing)
+    already = sum((refund.already for refund in order.refunds), start=nothing)
     points = sum(refund.points for refund in order.refunds) if order.refunds else order.points
-    return _about(order, points=points, card=card)
+    return _about(order, points=points, card=card, already=already)
 
 
 def order_refunded(payload: Mapping[str, Any]) -> Draft:

@@ -28,6 +28,7 @@ from app.orders.states import REFUNDABLE
 from app.outbox.service import MAIL_QUEUE, Job, add
 from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
+from app.payments.left import count_to_send
 from app.payments.models import Payment
 from app.rewards.queries import rules_of_version
 from app.rewards.service import refunds as points_refunds
@@ -69,6 +70,13 @@ def preview(*, number: str, lines: Sequence[tuple[str, int]] | None, strategy: S
     if plan.give.card:
         card_refunds.check_undisputed(_paying(order.id, number).id)
     return with_clawback(plan, earned_by(order))
+
+
+def count_sent(*, number: str, card: int) -> int:
+    """How much of the card part of a plan, in minor units, `refund` would send now; writes nothing. The rest had gone
+    back to the card before. Raises what `preview` raises."""
+    order = look_at_order(number=number)
+    return count_to_send(_paying(order.id, number), card) if card else 0
 
 
 def refund(

@@ -22,6 +22,13 @@ def is_too_much(payment: Payment) -> bool:
     return lost > 0 and left_of(payment) < lost
 
 
+def count_to_send(payment: Payment, amount: int) -> int:
+    """How much of a refund of `amount` minor units must still leave the shop; the rest has left it already."""
+    gone = gone_otherwise(payment)
+    is_whole = not gone and payment.captured == payment.amount
+    return amount if is_whole else min(amount, max(0, payment.captured - payment.refunded - gone))
+
+
 def gone_otherwise(payment: Payment) -> int:
     """Minor units that have left a payment by other ways than the shop's card refunds."""
     return disputes.count_lost(payment.id) + by_hand(payment)

@@ -13,7 +13,7 @@ from app.kernel.errors import Conflict, NotFound, invalid
 from app.outbox import service as outbox
 from app.payments import disputes, issues, refund_rules, rules
 from app.payments.gateway import DISPUTED, NEVER_ARRIVED, Absent, RefundRefused, RefundSnapshot, Unknown
-from app.payments.left import gone_otherwise, left_of
+from app.payments.left import count_to_send, left_of
 from app.payments.models import CardRefund, Payment
 from app.payments.refund_issues import TWICE, tell_put_off
 from app.payments.service import lock_payment, write_changes
@@ -90,9 +90,7 @@ def to_send(*, payment_id: uuid.UUID, amount: int) -> int:
     """
     payment = lock_payment(payment_id)
     check_undisputed(payment_id)
-    gone = gone_otherwise(payment)
-    is_whole = not gone and payment.captured == payment.amount
-    return amount if is_whole else min(amount, max(0, payment.captured - payment.refunded - gone))
+    return count_to_send(payment, amount)
 
 
 def mark_covered(refund_id: uuid.UUID) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from app.checkout import by_hand
 from app.gateways.sandbox import SandboxGateway
 from app.kernel.database import run_atomically, session
 from app.kernel.money import Money
 from app.orders.queries import get_order_view
 from app.orders.service import moving
 from app.payments import issues
-from jobs.letters import order_refunded
+from jobs.letters import order_cancelled, order_refunded
 from tests.checkout.refunding import STAFF, bought, give_back, send
 from tests.checkout.test_disputed_refunds import told
 
@@ -70,6 +71,16 @@ def test_a_refund_that_the_bank_made_for_us_was_not_sent(gateway: SandboxGateway
     told(number, "lost")
     (shown,) = get_order_view(number).refunds
     assert (shown.state, shown.sent, shown.already) == ("done", hkd(0), hkd(CARD))
+
+
+def test_the_mail_about_a_cancelled_order_names_what_is_sent(gateway: SandboxGateway) -> None:
+    _, number = bought(gateway, points=0)
+    told(number, "lost", amount=CARD - 1)
+    session().rollback()
+    by_hand.cancel(number=number, reason="It was never packed", gateway=gateway, actor=STAFF)
+    session().rollback()
+    draft = order_cancelled({"order_number": number})
+    assert (draft.context["card"], draft.context["already"]) == (hkd(1), hkd(CARD - 1))
 
 
 def test_the_story_names_what_the_bank_took(gateway: SandboxGateway) -> None:

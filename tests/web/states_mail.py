@@ -23,7 +23,7 @@ CONTEXTS: dict[str, Context] = {
     "order_paid": mail(earn_confirmed_on=date(2026, 12, 22)),
     "order_pending": mail(),
     "payment_failed": mail(reason="Your bank declined the card."),
-    "order_cancelled": mail(points=6000, card=hkd(64500)),
+    "order_cancelled": mail(points=6000, card=hkd(60000), already=hkd(4500)),
     "order_refunded": mail(points=2100, card=hkd(15000), already=hkd(6000), reason=None, taken_back=210),
     "refund_elsewhere": mail(paid=hkd(21000), reference="<b>" + "FT2026" * 16),
     "welcome": mail(),

@@ -41,11 +41,11 @@ ORDER_PAGES: dict[str, State] = {
         True,
     ),
     "order": ("pages/account/order.html", lambda: order("paid"), True),
-    "order-cancel": ("pages/account/order.html", asked(ComesBack(6000, hkd(64500))), True),
-    "order-cancel-nothing": ("pages/account/order.html", asked(ComesBack(0, hkd(0))), True),
+    "order-cancel": ("pages/account/order.html", asked(ComesBack(6000, hkd(60000), hkd(4500))), True),
+    "order-cancel-nothing": ("pages/account/order.html", asked(ComesBack(0, hkd(0), hkd(0))), True),
     "order-cancel-refused": (
         "pages/account/order.html",
-        asked(ComesBack(0, hkd(0), "A bank decides.")),
+        asked(ComesBack(0, hkd(0), hkd(0), "A bank decides.")),
         True,
     ),
     "order-refunded": (

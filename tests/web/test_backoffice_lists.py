@@ -201,7 +201,7 @@ class TestStatements:
         _, number = paid_order(app)
         statements.clear()
         assert admin.get(f"/admin/orders/{number}").status_code == 200
-        assert len(statements) <= 9, statements
+        assert len(statements) <= 11, statements
 
     def test_a_count_stops(self, app: Flask, admin: Desk, statements: list[str]) -> None:
         admin.get("/admin/orders/")

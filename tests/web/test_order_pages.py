@@ -154,6 +154,10 @@ def test_cancelling_what_is_left_names_what_is_left(buyer: Make) -> None:
     page = shopper.go(f"/account/orders/{number}?cancel=1")
     assert "You get back HK$130.00 on your card." in page.text
     with shopper.app.app_context():
+        told(number, "lost", amount=3_000, ref="dp_before")
+    page = shopper.go(f"/account/orders/{number}?cancel=1")
+    assert "You get back HK$100.00 on your card. HK$30.00 had gone back to your card before." in page.text
+    with shopper.app.app_context():
         told(number, "open", amount=100)
     page = shopper.go(f"/account/orders/{number}?cancel=1")
     assert "This order cannot be cancelled now The bank is deciding about a dispute" in page.text

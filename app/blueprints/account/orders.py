@@ -16,7 +16,7 @@ from app.blueprints.common.actors import actor_from_request
 from app.blueprints.common.checkout import gateway
 from app.checkout import flow
 from app.checkout.cancel import cancel
-from app.checkout.refund import preview
+from app.checkout.refund import count_sent, preview
 from app.kernel.errors import Conflict
 from app.kernel.ids import fingerprint
 from app.kernel.money import Money
@@ -31,10 +31,12 @@ ROUTE = "page:cancel"
 
 @dataclass(frozen=True, slots=True)
 class ComesBack:
-    """What cancelling an order would give back now, in points and to the card; `refusal`: why it cannot be."""
+    """What cancelling an order would give back now, in points and to the card; `already`: what of it is on the card
+    before; `refusal`: why it cannot be."""
 
     points: int
     card: Money
+    already: Money
     refusal: str | None = None
 
 
@@ -69,14 +71,15 @@ def order(number: str) -> str:
 def _comes_back(order: queries.OrderView) -> ComesBack:
     nothing = Money(0, order.total.currency)
     if order.status not in REFUNDABLE:
-        return ComesBack(order.points if order.status == "payment_pending" else 0, nothing)
+        return ComesBack(order.points if order.status == "payment_pending" else 0, nothing, nothing)
     try:
         give = preview(number=order.number, lines=None, strategy="proportional").give
+        card = Money(count_sent(number=order.number, card=give.card), order.total.currency)
     except PaymentDisputed as error:
-        return ComesBack(0, nothing, refusal=error.message)
+        return ComesBack(0, nothing, nothing, refusal=error.message)
     except Conflict:  # every line has gone back before
-        return ComesBack(0, nothing)
-    return ComesBack(give.points, Money(give.card, order.total.currency))
+        return ComesBack(0, nothing, nothing)
+    return ComesBack(give.points, card, already=Money(give.card, order.total.currency) - card)
 
 
 @bp.post("/orders/<number>/cancel")

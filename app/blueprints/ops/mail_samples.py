@@ -78,7 +78,7 @@ def contexts(shop_url: str) -> Mapping[str, Mapping[str, Any]]:
         "order_paid": order | {"earn_confirmed_on": date(2026, 12, 22)},
         "order_pending": order,
         "payment_failed": order | {"reason": reason},
-        "order_cancelled": order | {"points": 2_000, "card": hkd(25_000)},
+        "order_cancelled": order | {"points": 2_000, "card": hkd(24_000), "already": hkd(1_000)},
         "order_refunded": order
         | {"points": 500, "card": hkd(4_250), "already": hkd(2_000), "taken_back": 62}
         | {"reason": "The handle was broken."},
