@@ -28,6 +28,10 @@ REASONS = {
     "cancelled": for_translation("The order was cancelled."),
 }
 """Reasons that the shop writes down as a word; what staff write is a sentence already."""
+CANCELLED = "cancelled"
+"""The reason of the refund that a cancel makes."""
+HOLDING = {"placed": True, "payment_retried": True, "payment_failed": False, "paid": False}
+"""After these turns of an order, whether it holds points."""
 OTHER_REASON = for_translation("Adjustment")
 
 
@@ -84,13 +88,16 @@ def payment_failed(payload: Mapping[str, Any]) -> Draft | None:
 
 
 def order_cancelled(payload: Mapping[str, Any]) -> Draft:
-    """Paid: what was refunded. Not paid yet: the points that were held."""
+    """Paid: what the cancel itself gave back; earlier refunds had mails of their own. Not paid yet: the points that
+    were held until then."""
     order = get_order_view(payload["order_number"])
+    given = next((refund for refund in order.refunds if refund.reason == CANCELLED), None)
+    if given is not None:
+        return _about(order, points=given.points, card=given.sent, already=given.already)
     nothing = Money(0, order.total.currency)
-    card = sum((refund.sent for refund in order.refunds), start=nothing)
-    already = sum((refund.already for refund in order.refunds), start=nothing)
-    points = sum(refund.points for refund in order.refunds) if order.refunds else order.points
-    return _about(order, points=points, card=card, already=already)
+    before = [event.event for event in order.timeline if event.event in HOLDING]
+    held = order.points if before and HOLDING[before[-1]] else 0
+    return _about(order, points=held, card=nothing, already=nothing)
 
 
 def order_refunded(payload: Mapping[str, Any]) -> Draft:

@@ -12,8 +12,9 @@ from app.orders.queries import get_order_view
 from app.orders.service import moving
 from app.payments import issues
 from jobs.letters import order_cancelled, order_refunded
-from tests.checkout.refunding import STAFF, bought, give_back, send
+from tests.checkout.refunding import STAFF, bought, give_back, send, sku_of
 from tests.checkout.test_disputed_refunds import told
+from tests.factories.shop import fill_cart
 
 pytestmark = pytest.mark.usefixtures("app_context")
 CARD, BANK = 23_000, 9_000
@@ -81,6 +82,26 @@ def test_the_mail_about_a_cancelled_order_names_what_is_sent(gateway: SandboxGat
     session().rollback()
     draft = order_cancelled({"order_number": number})
     assert (draft.context["card"], draft.context["already"]) == (hkd(1), hkd(CARD - 1))
+
+
+def test_the_mail_about_a_cancelled_order_leaves_out_what_went_before(gateway: SandboxGateway) -> None:
+    """An earlier refund had a mail of its own; points of a payment that failed went back then."""
+    shopper, number = bought(gateway, points=1_000)
+    first = give_back(number, lines=[(sku_of(number), 1)])
+    session().rollback()
+    by_hand.cancel(number=number, reason="It was never packed", gateway=gateway, actor=STAFF)
+    draft = order_cancelled({"order_number": number})
+    assert (draft.context["points"], draft.context["card"]) == (
+        1_000 - first.points,
+        get_order_view(number).card_due - first.card,
+    )
+    for token, points in (("pm_card_chargeDeclined", 0), ("pm_card_authenticationRequired", 500)):
+        fill_cart(shopper.id, {shopper.variant_id: 1})
+        held = shopper.place(shopper.quote(500), token)["number"]
+        by_hand.cancel(number=held, reason="It was never packed", gateway=gateway, actor=STAFF)
+        session().rollback()
+        assert order_cancelled({"order_number": held}).context["points"] == points
+        session().rollback()
 
 
 def test_the_story_names_what_the_bank_took(gateway: SandboxGateway) -> None:
