@@ -37,8 +37,11 @@ class StateTable:
     def check(self, source: str, target: str) -> None:
         """Raises Conflict `TRANSITION_INVALID`, naming both ends, unless the table has the edge."""
         if not self.allows(source, target):
+            what, now, then = (
+                text.replace("_", " ") for text in (self.name.removeprefix("points_"), source, target)
+            )
             raise Conflict(
-                f"{self.name}: {source} cannot become {target}.",
+                f"This {what} is {now} and cannot become {then}.",
                 code="TRANSITION_INVALID",
                 details={"from": source, "to": target},
             )

@@ -145,7 +145,7 @@ def test_a_second_person_approves_never_the_first_and_never_the_one_who_receives
         ("points.adjustment_approved", checker.id, "Looks right"),
     ]
     after = footprint(owner, customer_id)
-    with pytest.raises(Conflict, match="applied cannot become"), transaction():
+    with pytest.raises(Conflict, match="This adjustment is applied and cannot become"), transaction():
         adjustments.approve(adjustment_id=waiting.id, note="Once more", rules=RULES, actor=checker)
     assert footprint(owner, customer_id) == after
 

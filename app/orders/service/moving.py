@@ -101,7 +101,7 @@ def move_by_staff(*, number: str, to: str, actor: Actor) -> None:
     order = lock_order(number=number)
     if to not in STAFF_MOVES:
         raise Conflict(
-            f"order: {order.status} cannot become {to} by hand.",
+            f"This order is {order.status.replace('_', ' ')} and cannot become {to.replace('_', ' ')} by hand.",
             code="TRANSITION_INVALID",
             details={"from": order.status, "to": to},
         )
