@@ -124,8 +124,8 @@ def test_the_answer_is_the_same_whoever_has_the_address(app: Flask, member: Make
         ("", "Enter how many to send."),
         ("many", "Enter how many as a whole number"),
         ("-5", "Enter how many as a whole number"),
-        ("499", "Transfer at least 500"),
-        ("5,001", "You have 5,000 points available"),
+        ("499", "Transfer at least 500 miles"),
+        ("5,001", "You have 5,000 miles available"),
         ("20,001", "can be sent in 24 hours"),
     ],
 )

@@ -12,6 +12,7 @@ from wtforms.validators import InputRequired, Length
 
 from app.accounts import rules
 from app.accounts.rules import AddressData
+from app.blueprints.common.pages import in_unit
 from app.kernel.errors import ShopError
 
 
@@ -48,5 +49,5 @@ def show_refusal(form: FlaskForm, error: ShopError, fields: dict[str, str] | Non
         return False
     for name, one in zip(names, error.errors, strict=True):
         field: Field = form[name]
-        field.errors = [*field.errors, one.message]
+        field.errors = [*field.errors, in_unit(one.message)]
     return True
