@@ -14,11 +14,12 @@ from app.gateways.matching import BROKEN, Match, match
 from app.gateways.reconcile import reconcile
 from app.gateways.sandbox import SandboxGateway
 from app.kernel import clock
-from app.kernel.database import session
+from app.kernel.database import session, transaction
 from app.orders.queries import get_order_view
 from app.payments import queries
 from app.payments.bookkeeping import DayReport
 from app.payments.gateway import Unknown
+from app.payments.issues import record_issue
 from app.payments.rules import MISMATCH, REFUND_DIFFERS
 from tests.checkout.conftest import TIMEOUTS
 from tests.checkout.refunding import give_back
@@ -114,6 +115,51 @@ def test_a_day_that_was_not_answered_is_not_left_behind(
     match_later(gateway, date.fromordinal(day.toordinal() + 10), days=10)
     assert get_order_view(paid.number).status == "paid"
     assert queries.get_issue(BROKEN, ref).state == "auto_fixed"
+
+
+def test_days_that_cannot_be_read_keep_nothing_else_from_being_asked(
+    gateway: SandboxGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid = Paid(gateway)
+    remember_days(3)
+    with transaction():
+        record_issue(kind=REFUND_DIFFERS, ref=paid.payment, detail={"refunded": 1}, suggestion="Look at it.")
+    asked = read_days(monkeypatch, gateway, unreadable=range(1, 4))
+    run(gateway)
+    assert len(asked) == 4
+    assert queries.get_issue(REFUND_DIFFERS, paid.payment).state == "auto_fixed"
+
+
+def test_a_day_that_could_be_read_is_an_answer(
+    gateway: SandboxGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway lists no disputes, and two days cannot be read: it is not silent, because one could."""
+    remember_days(3)
+    silence(monkeypatch, gateway, "list_disputes")
+    asked = read_days(monkeypatch, gateway, unreadable=range(1, 3))
+    run(gateway)
+    assert len(asked) == 4
+
+
+def remember_days(count: int) -> None:
+    """Days long ago that were not matched whole."""
+    with transaction():
+        for back in range(10, 10 + count):
+            ref = f"report:{date.fromordinal(today().toordinal() - back)}"
+            record_issue(kind=BROKEN, ref=ref, detail={}, suggestion="Asked again.")
+
+
+def read_days(patch: pytest.MonkeyPatch, gateway: SandboxGateway, *, unreadable: range) -> list[date]:
+    """The days whose report is asked for; those in `unreadable`, counted from 0, cannot be read."""
+    asked: list[date] = []
+    fetch = gateway.fetch_report
+
+    def report(day: date) -> DayReport | Unknown:
+        asked.append(day)
+        return Unknown("a row that cannot be read") if len(asked) - 1 in unreadable else fetch(day)
+
+    patch.setattr(gateway, "fetch_report", report)
+    return asked
 
 
 @pytest.mark.parametrize("subject", ["payment", "refund"])
