@@ -53,9 +53,10 @@ def note_refund(*, payment_id: uuid.UUID, note: str, gateway: Gateway, actor: Ac
     note = issues.checked_note(note)
     truth = _ask(payment_id, gateway)
     _ask_ended(payment_id, gateway, actor)
+    known = _states_of_refunds(payment_id)
     if _ask(payment_id, gateway).refunded != truth.refunded:
         raise _unclear()  # one of ours moved meanwhile: it cannot be told from what others did
-    return run_atomically(partial(_note_refund, payment_id, truth, note, actor))
+    return run_atomically(partial(_note_refund, payment_id, truth, known, note, actor))
 
 
 def cancel(*, number: str, reason: str, gateway: Gateway, actor: Actor) -> str:
@@ -104,6 +105,10 @@ def _ask_ended(payment_id: uuid.UUID, gateway: Gateway, actor: Actor) -> None:
             settle_refund(refund_id=refund_id, truth=truth, actor=actor)
 
 
+def _states_of_refunds(payment_id: uuid.UUID) -> dict[uuid.UUID, str]:
+    return {one.id: one.state for one in queries.list_refunds_of(payment_id)}
+
+
 def _unclear() -> Conflict:
     return Conflict("The gateway gave no clear word on this payment. Try again.", code="GATEWAY_UNCLEAR")
 
@@ -146,13 +151,19 @@ def _check_acceptable(payment: Payment, truth: Snapshot) -> None:
     raise Conflict(text, code="PAYMENT_NOT_ACCEPTABLE")
 
 
-def _note_refund(payment_id: uuid.UUID, truth: Snapshot, note: str, actor: Actor) -> int:
+def _note_refund(
+    payment_id: uuid.UUID, truth: Snapshot, known: dict[uuid.UUID, str], note: str, actor: Actor
+) -> int:
+    """`known`: our refunds of it when the gateway was asked. One that has moved since is not in its answer."""
     order = lock_order(number=queries.get_payment(payment_id).reference)
     payment = payments.lock_payment(payment_id)
-    if any(one.state in REFUND_OPEN for one in queries.list_refunds_of(payment_id)):
+    now = _states_of_refunds(payment_id)
+    if any(state in REFUND_OPEN for state in now.values()):
         raise Conflict(
             "A refund of this payment is on its way. Wait until it has ended.", code="REFUND_UNDER_WAY"
         )
+    if now != known:
+        raise _unclear()
     new = truth.refunded - payment.refunded - payment.refunded_outside
     if payment.state != "captured" or truth.status != "captured" or not new:
         raise Conflict("The gateway has given back nothing that we do not know of.", code="NOTHING_OUTSIDE")

@@ -10,12 +10,22 @@ from app.orders.service.moving import LockedOrder
 from app.outbox.service import MAIL_QUEUE, Job
 
 
-def mail(message: str, order: LockedOrder, *, refund_id: uuid.UUID | None = None, **told: Any) -> Job:
-    """A mail about the order to its customer, once per attempt to pay; about a refund, once per refund.
+def mail(
+    message: str,
+    order: LockedOrder,
+    *,
+    refund_id: uuid.UUID | None = None,
+    sent_as: uuid.UUID | None = None,
+    **told: Any,
+) -> Job:
+    """A mail about the order to its customer, once per attempt to pay; about a refund, once per refund, and once more
+    for each card refund of a smaller amount that it is `sent_as`.
 
     `told`: what may be otherwise when the mail leaves, and is said as it is now.
     """
-    key = f"mail:{message}:{refund_id or f'{order.number}:{order.attempt}'}"
+    key = f"mail:{message}:{refund_id or f'{order.number}:{order.attempt}'}" + (
+        f":{sent_as}" if sent_as else ""
+    )
     payload = {"order_number": order.number, **told} | ({"refund_id": str(refund_id)} if refund_id else {})
     return Job(f"mail.{message}", key, payload, queue=MAIL_QUEUE)
 

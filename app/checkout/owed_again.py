@@ -13,7 +13,9 @@ from app.orders.service.moving import LockedOrder
 from app.payments.models import Payment
 
 REASON = "What had been given back by hand has come back"
-TEXT = "Your bank has sent money back to us that had gone back to your card. We are sending it again."
+CAME_BACK = "Your bank has sent money back to us that had gone back to your card."
+TEXT = f"{CAME_BACK} We are sending it again."
+LATER = f"{CAME_BACK} What you are owed of it goes out when the dispute is decided."
 
 
 def send(order: LockedOrder, payment: Payment, *, most: int, actor: Actor) -> int:
@@ -41,5 +43,6 @@ def send(order: LockedOrder, payment: Payment, *, most: int, actor: Actor) -> in
     )
     if sent is None:
         put_off.keep_waiting(refund_id=refund_id)
-    story.tell(order_id=order.id, event="refund_again", text=TEXT, actor=actor)
+    text = LATER if sent is None else TEXT
+    story.tell(order_id=order.id, event="refund_again", text=text, actor=actor)
     return short

@@ -153,7 +153,8 @@ def _settle_one(order: LockedOrder, refund: OrderRefund, card_refund: CardRefund
         )
         refund.state = "running"
         session().flush()
-        add(mail("order_refunded", order, refund_id=refund.id), request_id=actor.request_id)
+        sent_as = refund.card_refund_id if refund.card_refund_id != card_refund.id else None
+        add(mail("order_refunded", order, refund_id=refund.id, sent_as=sent_as), request_id=actor.request_id)
         text = f"The dispute is decided; {Money(owed, order.currency).display} are on their way."
         close_waiting(card_refund.id, actor, state="auto_fixed", resolution=text)
 

@@ -64,6 +64,7 @@ def _apply(
             story.tell(order_id=order.id, event="refund_bounced", text=BOUNCED, actor=actor)
         refund.state, refund.done_at = "stuck", None
         session().flush()
+        elsewhere.tell_if_twice(lock_payment(applied.payment_id))
         if replaced.take_arrived(order, refund, actor=actor):
             return
         if applied.reason == DISPUTED and not _is_decided(applied.payment_id):

@@ -49,10 +49,21 @@ def settle(order: LockedOrder, applied: AppliedRefund, *, actor: Actor) -> None:
 def take_arrived(order: LockedOrder, refund: OrderRefund, *, actor: Actor) -> bool:
     """A stuck refund whose card refund was sent in place of one that has arrived is done; whether it is."""
     assert refund.card_refund_id is not None, "only a card refund gets stuck"
-    arrived = [one for one in queries.list_replaced(refund.card_refund_id) if one.state == "succeeded"]
-    if arrived:
-        _take(order, refund, arrived[0], actor)
-    return bool(arrived)
+    arrived = find_arrived(refund.card_refund_id)
+    if arrived is not None:
+        _take(order, refund, arrived, actor)
+    return arrived is not None
+
+
+def find_arrived(card_refund_id: uuid.UUID) -> CardRefund | None:
+    """The newest that has arrived of those in place of which this one was sent. Where staff have settled that it came
+    twice, it pays for nothing any more: the customer may have given it back."""
+    for one in queries.list_replaced(card_refund_id):
+        if one.state == "succeeded":
+            told = issues.find_issue(refund_issues.TWICE, str(one.id))
+            if told is None or told.state != "resolved":
+                return one
+    return None
 
 
 def _take(order: LockedOrder, refund: OrderRefund, arrived: CardRefund, actor: Actor) -> None:

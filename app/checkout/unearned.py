@@ -25,7 +25,7 @@ def take_lost(order: LockedOrder, payment: Payment, *, gateway_ref: str, actor: 
     refunded = sum(
         one.card
         for one in refunding.list_refunds(order.id)
-        if not one.idem_key.startswith(refunding.UNWANTED)
+        if not one.idem_key.startswith((refunding.UNWANTED, refunding.ANEW))
     )
     is_all = gone >= payment.captured
     missing = min(lost, max(0, gone - refunded))

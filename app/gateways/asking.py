@@ -11,6 +11,7 @@ from datetime import timedelta
 from app.audit import service as audit
 from app.checkout.flow import settle
 from app.checkout.refunds import settle_refund
+from app.checkout.replaced import find_arrived
 from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.crashpoint import crashpoint
@@ -19,6 +20,7 @@ from app.payments import disputes, issues, queries, rules
 from app.payments import refunds as card_refunds
 from app.payments.gateway import (
     DISPUTED,
+    EARLIER_ARRIVED,
     NEVER_ARRIVED,
     Absent,
     Gateway,
@@ -88,7 +90,8 @@ def ask_refund(
     send money back that had gone out. None when the gateway has no such refund and none is to be sent.
 
     One that was never sent is sent whenever its job comes at last; while a bank decides about the payment, or when it
-    has given so much back that this is no longer there, it fails instead, and what is still owed is queued again.
+    has given so much back that this is no longer there, it fails instead, and what is still owed is queued again. It
+    fails likewise when one that it was to replace has arrived after all.
     One that was sent without a word, and is not there a day after it was sent first, has failed: staff decide, instead
     of it waiting for ever. Raises NotFound.
     """
@@ -108,6 +111,8 @@ def ask_refund(
     if isinstance(truth, Absent) and payment_ref is not None:
         if is_disputed:  # queued before the dispute came, or was lost: sent now, the money would leave twice
             truth = RefundRefused(DISPUTED)
+        elif _has_arrived(refund_id):
+            truth = RefundRefused(EARLIER_ARRIVED)
         elif may_send:
             run_atomically(lambda: card_refunds.note_sent(refund_id))
             crashpoint("refund.before_send")
@@ -134,6 +139,13 @@ def ask_about(*, about: uuid.UUID, gateway: Gateway, actor: Actor) -> bool | Non
     else:
         truth, _ = ask_payment(payment_id=about, gateway=gateway, actor=actor)
     return not isinstance(truth, Unknown)
+
+
+def _has_arrived(refund_id: uuid.UUID) -> bool:
+    """Whether one that this card refund was to replace has, so that the money would leave twice."""
+    arrived = find_arrived(refund_id) is not None
+    end_reading()
+    return arrived
 
 
 def _is_to_end(truth: Snapshot | Absent | Unknown, *, wanted: bool, age: timedelta) -> bool:

@@ -118,6 +118,7 @@ class ListPage:
 DISPUTED = "the payment is disputed"
 """Why a refund did not go out that is to be sent again when the shop has won."""
 NEVER_ARRIVED = "it never arrived at the gateway"
+EARLIER_ARRIVED = "an earlier one has arrived"
 """Why a refund that was sent without a word is given up a day later."""
 
 

@@ -24,6 +24,7 @@ from tests.checkout.conftest import Shopper, truth_about
 from tests.checkout.refunding import STAFF, bought, card_refunds_of, give_back, send, sku_of
 from tests.checkout.test_cancelling import cancel_order
 from tests.checkout.test_disputed_refunds import ACTOR, Late, told
+from tests.checkout.test_stuck_refunds import bounce
 from tests.factories.shop import stock_of
 from tests.sandbox.peers import Gateway
 
@@ -217,6 +218,31 @@ def test_of_a_refund_that_the_bank_had_refused_the_rest_is_sent_again(
         (CARD - 5_000, "queued"),
     ]
     assert refunds_of(number) == [("running", CARD)]
+
+
+def test_what_came_twice_has_come_once_when_the_bank_sends_the_refund_back(
+    gateway: SandboxGateway, peer: Gateway
+) -> None:
+    _, number = bought(gateway, points=0)
+    give_back(number)
+    send(number, gateway)
+    told(number, "lost")
+    assert twice(number) == ("open", CARD)
+    bounce(number, peer)
+    send(number, gateway)
+    assert twice(number)[0] == "auto_fixed"
+    again(number)
+    assert refunds_of(number) == [("done", CARD)]
+    assert differences() == []
+
+
+def twice(number: str) -> tuple[str, int]:
+    """State and amount of what staff were told of the payment."""
+    payment = queries.list_payments_of(number)[0]
+    issue = queries.get_issue("refunded_twice", str(payment.id))
+    found = issue.state, issue.detail["amount"]
+    session().rollback()
+    return found
 
 
 def refused(gateway: SandboxGateway) -> str:

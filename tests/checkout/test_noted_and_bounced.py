@@ -154,6 +154,8 @@ def test_while_a_bank_decides_it_waits(gateway: SandboxGateway, peer: Gateway) -
     assert order.note() == -NOTED
     assert states(order.number)[1] == ["done", "stuck"]
     assert ("refund_waits", "open") in issues_of(order.number)
+    assert get_order_view(order.number).timeline[-1].text.endswith("goes out when the dispute is decided.")
+    session().rollback()
     told(order.number, "won", amount=NOTED)
     assert states(order.number)[1] == ["done", "running"]
     send(order.number, gateway)
@@ -215,6 +217,31 @@ def test_what_moves_while_it_is_asked_about_is_not_noted(
         order.note()
     assert refused.value.code == "GATEWAY_UNCLEAR"
     assert order.money()[:2] == before[:2]
+
+
+def test_what_the_shop_sends_once_the_gateway_has_answered_is_not_noted(
+    gateway: SandboxGateway, peer: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last answer is older than the refund of ours that has arrived since: nothing has come back."""
+    order = Noted(gateway, peer, 18_000)
+    give_back(order.number)
+    session().rollback()
+    fetch, answers = gateway.fetch, []
+
+    def slowly(payment_id: uuid.UUID, gateway_ref: str | None) -> object:
+        answers.append(fetch(payment_id, gateway_ref))
+        if len(answers) == 2:
+            send(order.number, gateway)
+            session().rollback()
+        return answers[-1]
+
+    monkeypatch.setattr(gateway, "fetch", slowly)
+    with pytest.raises(Conflict) as refused:
+        order.note()
+    assert refused.value.code == "GATEWAY_UNCLEAR"
+    monkeypatch.undo()
+    assert order.money() == (order.paid - 18_000, 18_000, order.paid)
+    order.settled()
 
 
 def test_staff_read_which_of_the_two_it_is(gateway: SandboxGateway, peer: Gateway) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from app.gateways.sandbox import SandboxGateway
+from app.kernel.database import session
 from app.orders.queries import get_order_view
 from app.payments import queries
+from jobs.letters import DRAFTS
+from tests.checkout.elsewhere import jobs_of
 from tests.checkout.refunding import bought, card_refunds_of, give_back, send, sku_of
 from tests.checkout.test_disputed_refunds import told
 from tests.checkout.test_disputes_decided import CARD, differences, refunds_of, returned
@@ -14,6 +17,13 @@ from tests.checkout.test_stuck_refunds import issues_of
 from tests.sandbox.peers import Gateway
 
 pytestmark = pytest.mark.usefixtures("app_context")
+
+
+def told_by_mail(number: str) -> list[int]:
+    """What each mail about a refund says when it leaves now."""
+    drafts = [DRAFTS["order_refunded"](job.payload) for job in jobs_of(number, "mail.order_refunded")]
+    session().rollback()
+    return [draft.context["card"].amount for draft in drafts if draft is not None]
 
 
 def lose(number: str, amount: int) -> None:
@@ -46,8 +56,10 @@ def test_what_the_bank_has_given_back_is_not_sent(
 def test_of_what_the_bank_gave_back_in_part_the_rest_is_sent(gateway: SandboxGateway, peer: Gateway) -> None:
     _, number = bought(gateway, points=0)
     give_back(number)
+    assert told_by_mail(number) == [CARD]
     lose(number, 5_000)
     send(number, gateway)
+    assert told_by_mail(number) == [CARD - 5_000] * 2, "both say what is sent by then"
     sent = [(one.amount, one.state) for one in card_refunds_of(number)]
     assert sent == [(CARD, "failed"), (CARD - 5_000, "queued")]
     assert refunds_of(number) == [("running", CARD)]

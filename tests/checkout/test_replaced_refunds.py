@@ -16,6 +16,7 @@ from app.gateways.sandbox import SandboxGateway
 from app.kernel import clock
 from app.kernel.database import run_atomically, session
 from app.orders.queries import get_order_view
+from app.payments.gateway import EARLIER_ARRIVED
 from app.payments.issues import find_issue, resolve_issue
 from tests.checkout.refunding import STAFF, card_refunds_of, send, sku_of
 from tests.checkout.test_refund_words import ACTOR, Bought, differences
@@ -148,14 +149,46 @@ def test_what_is_stuck_is_done_by_the_first_one_that_arrives(order: Replaced) ->
     assert differences() == []
 
 
-def test_one_that_fails_after_the_first_has_arrived_is_not_owed(order: Replaced) -> None:
-    """It was on its way when the first turned up."""
+def test_one_that_waits_to_be_sent_when_the_first_arrives_is_not_sent(order: Replaced) -> None:
     order.turn_up()
     assert states(order.number) == ("paid", ["running"], ["succeeded", "queued"])
     assert order.twice() == ("open", order.amount)
+    before = order.money()[2]
     send(order.number, order.gateway)
+    assert order.money() == (order.amount, PART, before)
+    assert card_refunds_of(order.number)[1].last_error == EARLIER_ARRIVED
+    assert states(order.number) == ("paid", ["done"], ["succeeded", "failed"])
+    assert order.twice() == ("open", PART)
+    assert ("refund_stuck", "open") not in issues_of(order.number)
+    assert differences() == []
+
+
+def test_one_that_fails_after_the_first_has_arrived_is_not_owed(order: Replaced) -> None:
+    """It had gone out when the first turned up."""
+    send(order.number, order.gateway)
+    order.turn_up()
+    assert states(order.number) == ("paid", ["done"], ["succeeded", "succeeded"])
     order.bounce(order.sent)
     assert states(order.number) == ("paid", ["done"], ["succeeded", "failed"])
     assert order.twice() == ("open", PART)
     assert ("refund_stuck", "open") not in issues_of(order.number)
+    assert differences() == []
+
+
+def test_what_the_customer_has_given_back_pays_for_no_other_one(order: Replaced) -> None:
+    """Staff have settled that it came twice; then the bank sends the other one back: it is owed, and sent again."""
+    send(order.number, order.gateway)
+    order.turn_up()
+    run_atomically(
+        lambda: resolve_issue(kind="refunded_twice", ref=str(order.lost), note="sent it back", actor=STAFF)
+    )
+    order.bounce(order.sent)
+    assert states(order.number) == ("paid", ["stuck"], ["succeeded", "failed"])
+    assert ("refund_stuck", "open") in issues_of(order.number)
+    assert order.twice()[0] == "resolved"
+    assert differences() == []
+    order.again()
+    send(order.number, order.gateway)
+    assert states(order.number) == ("paid", ["done"], ["succeeded", "failed", "succeeded"])
+    assert order.money()[0] == 2 * order.amount - PART
     assert differences() == []

@@ -21,6 +21,7 @@ from tests.checkout.refunding import STAFF, give_back, send, sku_of
 from tests.checkout.test_by_hand import Doubtful
 from tests.checkout.test_disputed_refunds import told
 from tests.checkout.test_disputes_decided import differences, refunds_of
+from tests.checkout.test_noted_and_bounced import Noted, bounce
 from tests.checkout.versions import BONUSES, bought, publish
 from tests.sandbox.peers import Gateway
 
@@ -132,6 +133,27 @@ def test_a_refund_after_it_takes_no_more_than_is_left(gateway: SandboxGateway, n
     send(number, gateway)
     assert earned(number) == ("cancelled", 230, 230)
     assert get_order_view(number).status == "refunded"
+    assert differences() == []
+
+
+@pytest.mark.parametrize("came_back", [False, True])
+def test_what_is_sent_again_accounts_for_nothing_more(
+    gateway: SandboxGateway, peer: Gateway, came_back: bool
+) -> None:
+    """It gives no lines back: what had counted on that money has cost its points, and the dispute costs its own."""
+    order = Noted(gateway, peer, 0)
+    give_back(order.number, lines=[(sku_of(order.number), 1)])
+    send(order.number, gateway)
+    if came_back:
+        bounce(order)
+        order.by_hand(10_000)
+        order.come_back()
+        assert order.note() == -10_000
+        send(order.number, gateway)
+    assert order.money() == (10_000, 0, 10_000)
+    before = earned(order.number)[2]
+    told(order.number, "lost", amount=5_000)
+    assert earned(order.number)[2] == before + 50
     assert differences() == []
 
 
