@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
+from rq.timeouts import JobTimeoutException
 
 from app.kernel.actor import system
 from app.kernel.database import is_outage, run_atomically, session
@@ -37,9 +38,12 @@ class Damaged:
         return frozenset(self._customers)
 
     def go_past(self, customer_id: uuid.UUID, work: Callable[[], T]) -> T | None:
-        """What `work` returns, in a transaction of its own; None when it failed. Raises when the database is away."""
+        """What `work` returns, in a transaction of its own; None when it failed. Raises when the database is away,
+        and JobTimeoutException: the time of the whole job is up."""
         try:
             return run_atomically(work)
+        except JobTimeoutException:
+            raise
         except Exception as error:
             if is_outage(error):
                 raise

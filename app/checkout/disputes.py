@@ -32,10 +32,7 @@ from app.rewards.service.accounts import lock_account
 
 OPENED = "Your bank disputes the card payment of this order. What it earns waits until that is decided."
 WON = "The dispute of the card payment was decided: the payment stands."
-LOST = (
-    "The dispute was decided: {amount} went back to your card, and what the order had earned with it was taken "
-    "back."
-)
+LOST = "The dispute was decided: {amount} went back to your card{taken}."
 LOST_BESIDE = "The dispute was decided: {amount} of that payment went back to your card."
 GONE = "The money is gone. Cancel the order if it has not left."
 GONE_SHIPPED = "The money is gone, and so are the goods: nothing more is to be done about the order."
@@ -47,10 +44,9 @@ TURNED = (
     "word: its refunds count the money so. Look it up at the gateway; give back there what the customer is owed, or "
     "ask for what came twice; settle the points by an adjustment."
 )
-KNOWN_LOST = (
-    "Your bank had given {amount} back to your card before, and what the order earns with it was taken back."
-)
-CHANGED = "Your bank has given {amount} back in all, and what the order had earned with it was taken back."
+KNOWN_LOST = "Your bank had given {amount} back to your card before{taken}."
+CHANGED = "Your bank has given {amount} back in all{taken}."
+TAKEN = ", and what the order had earned with it was taken back"
 ANSWER = "Answer the dispute at the gateway before its deadline; do not ship what has not left."
 
 
@@ -158,12 +154,11 @@ def _what_to_do(order: LockedOrder) -> str:
 
 
 def _tell_lost(order: LockedOrder, truth: DisputeSnapshot, text: str, taken: int, actor: Actor) -> str:
-    """The order's story; the amount in words."""
+    """The order's story; the amount in words. The points are spoken of only when some went by this."""
     data = {"taken_back": taken, "amount": truth.amount, "currency": truth.currency}
     amount = Money(truth.amount, truth.currency).display
-    story.tell(
-        order_id=order.id, event="dispute_lost", text=text.format(amount=amount), actor=actor, data=data
-    )
+    words = text.format(amount=amount, taken=TAKEN if taken else "")
+    story.tell(order_id=order.id, event="dispute_lost", text=words, actor=actor, data=data)
     return amount
 
 

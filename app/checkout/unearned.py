@@ -12,7 +12,7 @@ from app.kernel.actor import Actor
 from app.orders.service import refunding
 from app.orders.service.moving import LockedOrder
 from app.payments import disputes
-from app.payments.left import gone_otherwise
+from app.payments.left import count_returned, gone_otherwise, is_too_much
 from app.payments.models import Payment
 from app.rewards.queries.earnings import count_taken
 from app.rewards.service.refunds import take_back
@@ -21,7 +21,9 @@ from app.rewards.service.refunds import take_back
 def take_lost(order: LockedOrder, payment: Payment, *, gateway_ref: str, actor: Actor) -> int:
     """After a dispute, `gateway_ref`, was lost or its amount has changed; how many points the customer has less."""
     lost = disputes.count_lost(payment.id)
-    gone = payment.refunded + gone_otherwise(payment)
+    # More than there was: of what the shop was sending, the bank's part is not sent any more.
+    by_card = count_returned(payment.id) if is_too_much(payment) else payment.refunded
+    gone = by_card + gone_otherwise(payment)
     refunded = sum(
         one.card
         for one in refunding.list_refunds(order.id)
@@ -54,11 +56,17 @@ def take_lost(order: LockedOrder, payment: Payment, *, gateway_ref: str, actor: 
 
 def take_never_paid(order: LockedOrder, payment: Payment, *, actor: Actor) -> None:
     """Staff have accepted less than the order's card part: it earns as much less."""
-    take_back(
-        customer_id=order.customer_id,
-        source_id=str(order.id),
-        order_number=order.number,
-        points=order.earn_points - order.earn_points * payment.captured // payment.amount,
-        idem_key=f"accepted:{payment.id}:order",
-        actor=actor,
-    )
+    cause, missing = f"accepted:{payment.id}:", payment.amount - payment.captured
+    for source_type, source_id in (("order", order.id), ("first_order", order.customer_id)):
+        earned = count_taken(
+            customer_id=order.customer_id, order_number=order.number, source_type=source_type, cause=cause
+        )
+        take_back(
+            customer_id=order.customer_id,
+            source_type=source_type,
+            source_id=str(source_id),
+            order_number=order.number,
+            points=unearned(earned.points, missing=missing, of=payment.amount),
+            idem_key=f"{cause}{source_type}",
+            actor=actor,
+        )

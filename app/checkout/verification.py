@@ -149,7 +149,8 @@ BACK = Probe(
 CARD = Probe(
     checks={
         "paid_by_card": "what an order is due on the card was captured for it once it is paid",
-        "captured_for_nothing": "money captured for an order that failed or has ended is on its way back",
+        "captured_for_nothing": "money captured for an order that failed or has ended went back, is on its way, "
+        "or is with staff as a refund that waits or was refused",
         "one_live_payment": "no order has two live payments",
         "given_back_twice": "staff were told of each card refund that no refund of its order counts on, and of each "
         "payment that a bank gave back after the shop had",
@@ -169,7 +170,13 @@ CARD = Probe(
          AND p.refunded + p.returned_elsewhere
              + greatest(0, p.refunded_outside - coalesce(p.accepted, p.captured) + p.captured)
              + (SELECT coalesce(sum(CASE WHEN d.currency = p.currency THEN d.amount ELSE p.captured END), 0)
-                  FROM dispute d WHERE d.payment_id = p.id AND d.state = 'lost') < p.captured
+                  FROM dispute d WHERE d.payment_id = p.id AND d.state = 'lost')
+             + (SELECT coalesce(sum(r.amount), 0) FROM card_refund r
+                  JOIN order_refund f ON f.card_refund_id = r.id AND f.state = 'stuck'
+                 WHERE r.payment_id = p.id AND r.state = 'failed'
+                   AND EXISTS (SELECT 1 FROM reconciliation_issue i
+                                WHERE i.kind IN ('refund_waits','refund_stuck') AND i.state = 'open'
+                                  AND i.ref = r.id::text)) < p.captured
       UNION ALL
       SELECT 'one_live_payment', reference FROM payment
        WHERE state IN ('submitting','unknown','requires_action','authorized','captured') AND NOT late

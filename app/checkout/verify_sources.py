@@ -32,8 +32,10 @@ POINTS = Probe(
          CROSS JOIN (VALUES ('order'), ('first_order')) AS taken(what)
          WHERE d.state = 'lost'
         UNION
-        SELECT 'accepted:' || p.id || ':' || 'order', o.customer_id, o.number
-          FROM payment p JOIN orders o ON o.number = p.reference WHERE p.accepted IS NOT NULL AND p.captured < p.amount
+        SELECT 'accepted:' || p.id || ':' || taken.what, o.customer_id, o.number
+          FROM payment p JOIN orders o ON o.number = p.reference
+         CROSS JOIN (VALUES ('order'), ('first_order')) AS taken(what)
+         WHERE p.accepted IS NOT NULL AND p.captured < p.amount
       ), earned AS (
         SELECT e.id, e.source_type, e.customer_id, e.order_number, e.confirms_at, e.breakdown, r.body -> 'earn' AS earn
           FROM points_earning e JOIN rewards_rules r ON r.version = e.rules_version

@@ -29,7 +29,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.kernel.errors import Conflict
@@ -66,6 +66,8 @@ db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": Fal
 # Serialization failure, deadlock: the whole unit of work may be run again (PostgreSQL, 13.5).
 RETRYABLE = frozenset({"40001", "40P01"})
 LOCK_TIMEOUT = "55P03"
+# The connection, the server that is told to stop, its means: by class (PostgreSQL, appendix A).
+AWAY = ("08", "57P", "53")
 
 
 def session() -> Session:
@@ -134,9 +136,12 @@ def busy() -> Conflict:
 
 def is_outage(error: Exception) -> bool:
     """The database is away or the session is misused: no row that was worked on is to blame."""
-    return isinstance(error, InvalidRequestError) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    )
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, InvalidRequestError)
+    state = sqlstate(error)
+    if state is None:  # what never got to a server has no state of it
+        return error.connection_invalidated or isinstance(error, OperationalError)
+    return error.connection_invalidated or state.startswith(AWAY)
 
 
 def sqlstate(error: DBAPIError) -> str | None:

@@ -41,14 +41,14 @@ def confirm_due() -> str | None:
 
 def reassess_tiers() -> str | None:
     """Look again at everybody whose tier may have to move: what was earned a year ago counts no more."""
-    seen, _ = _reassess(None, seconds=math.inf)
-    return f"{seen} tiers looked at"
+    seen, _, failed = _reassess(None, seconds=math.inf)
+    return f"{seen} tiers looked at{failed}"
 
 
 def rules_changed(job: RunningJob) -> None:
     """New rules may lower or raise what a tier takes: look at everybody, one job after the other."""
     after = job.payload.get("after")
-    _, last = _reassess(uuid.UUID(after) if after else None, seconds=BUDGET_SECONDS)
+    _, last, _ = _reassess(uuid.UUID(after) if after else None, seconds=BUDGET_SECONDS)
     if last is not None:
         version = job.payload["version"]
         more = Job(
@@ -57,8 +57,8 @@ def rules_changed(job: RunningJob) -> None:
         run_atomically(lambda: outbox.add(more, request_id=job.request_id))
 
 
-def _reassess(after: uuid.UUID | None, *, seconds: float) -> tuple[int, uuid.UUID | None]:
-    """(how many, where to go on after `seconds`; None: all are seen)."""
+def _reassess(after: uuid.UUID | None, *, seconds: float) -> tuple[int, uuid.UUID | None, str]:
+    """(how many, where to go on after `seconds`; None: all are seen; what to add about accounts that failed)."""
     started, seen, damaged = time.monotonic(), 0, Damaged("rewards.tiers")
     if after is not None:
         damaged.not_all_seen()
@@ -70,10 +70,8 @@ def _reassess(after: uuid.UUID | None, *, seconds: float) -> tuple[int, uuid.UUI
         after, seen = movable[-1], seen + len(movable)
         if time.monotonic() - started > seconds:
             damaged.not_all_seen()
-            damaged.tell()
-            return seen, after
-    damaged.tell()
-    return seen, None
+            return seen, after, damaged.tell()
+    return seen, None, damaged.tell()
 
 
 HANDLERS = {RULES_CHANGED: rules_changed}

@@ -7,6 +7,8 @@ import uuid
 from datetime import timedelta
 from functools import partial
 
+from rq.timeouts import JobTimeoutException
+
 from app.audit import verification
 from app.checkout.verification import SHOP
 from app.kernel import clock
@@ -44,6 +46,8 @@ def _expire_next(after: expiry.Place, actor: Actor, damaged: Damaged) -> expiry.
     """The next batch; when it fails, the same customer by customer, past those whose account is damaged."""
     try:
         return run_atomically(partial(_expire_batch, after, actor, damaged.customers))
+    except JobTimeoutException:
+        raise
     except Exception as error:
         if is_outage(error):
             raise

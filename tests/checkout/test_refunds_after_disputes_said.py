@@ -108,9 +108,16 @@ def test_the_story_names_what_the_bank_took(gateway: SandboxGateway) -> None:
     _, number = bought(gateway, points=0)
     told(number, "lost", amount=BANK)
     (told_it,) = texts_of(number, "dispute_lost")
-    assert told_it.startswith(
-        "The dispute was decided: HK$90.00 went back to your card, and what the order had "
+    assert told_it == (
+        "The dispute was decided: HK$90.00 went back to your card, and what the order had earned with it was taken "
+        "back."
     )
+
+
+def test_the_story_speaks_of_no_points_when_none_went(gateway: SandboxGateway) -> None:
+    _, number = bought(gateway, points=0)
+    told(number, "lost", amount=99)
+    assert texts_of(number, "dispute_lost") == ["The dispute was decided: HK$0.99 went back to your card."]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.checkout.conftest import Shopper
 from tests.checkout.refunding import STAFF, give_back, send, sku_of
 from tests.checkout.test_by_hand import Doubtful
 from tests.checkout.test_disputed_refunds import told
-from tests.checkout.test_disputes_decided import differences, refunds_of
+from tests.checkout.test_disputes_decided import differences, refunds_of, returned
 from tests.checkout.test_noted_and_bounced import Noted, bounce
 from tests.checkout.versions import BONUSES, bought, publish
 from tests.sandbox.peers import Gateway
@@ -109,6 +109,22 @@ def test_what_covers_a_refund_takes_no_points_again(gateway: SandboxGateway, num
     assert differences() == []
 
 
+@pytest.mark.parametrize("sent_first", [True, False])
+def test_a_refund_that_is_not_sent_any_more_does_not_count_as_gone(
+    gateway: SandboxGateway, peer: Gateway, number: str, sent_first: bool
+) -> None:
+    """HK$100 were on their way when the bank took 150: it covers them, and HK$80 stay."""
+    give_back(number, lines=[(sku_of(number), 1)])
+    told(number, "open", amount=15_000)
+    if sent_first:
+        send(number, gateway)
+    told(number, "lost", amount=15_000)
+    send(number, gateway)
+    assert (refunds_of(number), returned(peer, number)) == ([("done", 10_000)], 0)
+    assert earned(number) == ("pending", 230, 115 + 50)
+    assert differences() == []
+
+
 def test_nothing_stays_when_the_rest_had_gone_back_by_hand(
     gateway: SandboxGateway, peer: Gateway, number: str
 ) -> None:
@@ -178,6 +194,20 @@ def test_less_money_that_staff_accept_earns_less(gateway: SandboxGateway, peer: 
     assert earned(doubtful.number)[2] == 75
     told(doubtful.number, "lost", amount=1_000)
     assert earned(doubtful.number) == ("cancelled", 80, 80)
+    assert differences() == []
+
+
+def test_the_bonus_of_a_first_order_goes_with_what_never_came(gateway: SandboxGateway, peer: Gateway) -> None:
+    publish(BONUSES)
+    doubtful = Doubtful(gateway, peer)
+    doubtful.give_back(7_001)
+    assert doubtful.accept() == "paid"
+    assert earned(doubtful.number, "first_order") == ("pending", 1_000, 875), "HK$10.00 of 80.00 were paid"
+    assert differences() == []
+    told(doubtful.number, "lost", amount=500)
+    assert earned(doubtful.number, "first_order") == ("pending", 1_000, 875 + 62)
+    told(doubtful.number, "lost", amount=1_000)
+    assert earned(doubtful.number, "first_order") == ("cancelled", 1_000, 1_000)
     assert differences() == []
 
 

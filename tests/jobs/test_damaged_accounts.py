@@ -8,18 +8,20 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlalchemy import delete
+from rq.timeouts import JobTimeoutException
+from sqlalchemy import create_engine, delete, text
+from sqlalchemy.exc import DBAPIError
 
 from app.kernel import clock
 from app.kernel.actor import system
-from app.kernel.database import session, transaction
+from app.kernel.database import is_outage, session, transaction
 from app.outbox.models import OutboxRow
 from app.payments.issues import find_issue
 from app.payments.models import ReconciliationIssue
 from app.rewards import queries
 from app.rewards.service import earning
 from app.rewards.service.earning import Earning
-from jobs.damaged import FAILED
+from jobs.damaged import FAILED, Damaged
 from jobs.handlers import earnings, rewards
 from tests.factories.people import give_points, make_customer
 
@@ -138,12 +140,12 @@ def test_tiers_of_others_move(owner: psycopg.Connection) -> None:
         return found
 
     try:
-        earnings.reassess_tiers()
+        assert str(earnings.reassess_tiers()).endswith(" tiers looked at; 1 accounts failed")
         assert falls() == [False, True]
         assert told("rewards.tiers") == ("open", [str(bad)])
     finally:
         owner.execute("ALTER TABLE points_account DROP CONSTRAINT points_account_check")
-    earnings.reassess_tiers()
+    assert str(earnings.reassess_tiers()).endswith(" tiers looked at")
     assert falls() == [True, True]
     assert told("rewards.tiers") == ("auto_fixed", [str(bad)])
 
@@ -169,4 +171,54 @@ def test_a_database_that_is_away_is_nobody_s_fault(
         owner.execute("DROP FUNCTION hang_up()")
     assert told("rewards.confirm") is None
     assert told("rewards.expire") is None
+    assert available(person) == [10]
+
+
+def test_a_server_that_nobody_reaches_is_away() -> None:
+    engine = create_engine(
+        "postgresql+psycopg://nobody@127.0.0.1:1/nothing", connect_args={"connect_timeout": 2}
+    )
+    with pytest.raises(DBAPIError) as failed:
+        engine.connect()
+    assert failed.value.connection_invalidated is False
+    assert is_outage(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("state", "away"),
+    [
+        ("08006", True),
+        ("53100", True),
+        ("53300", True),
+        ("57P01", True),
+        ("57P03", True),
+        ("57014", False),
+        ("55P03", False),
+        ("40001", False),
+        ("23514", False),
+        ("P0001", False),
+    ],
+)
+def test_which_of_the_server_s_errors_are_nobody_s_fault(state: str, away: bool) -> None:
+    with pytest.raises(DBAPIError) as failed:
+        session().execute(text(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$"))
+    session().rollback()
+    assert is_outage(failed.value) is away
+
+
+def test_a_job_whose_time_is_up_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not the fault of the account that was worked on just then."""
+
+    def late(point: str = "expire.before_commit") -> None:
+        if point == "expire.before_commit":
+            raise JobTimeoutException("time is up")
+
+    damaged, person = Damaged("rewards.expire"), make_customer()
+    with pytest.raises(JobTimeoutException):
+        damaged.go_past(person, late)
+    assert damaged.customers == frozenset()
+    lot(person, 10, days=1)
+    monkeypatch.setattr(rewards, "crashpoint", late)
+    with clock.travel(days=2), pytest.raises(JobTimeoutException):
+        rewards.expire_points()
     assert available(person) == [10]

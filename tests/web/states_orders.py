@@ -20,7 +20,7 @@ def order(status: str, **changes: Any) -> Context:
         "confirm_cancel": False,
         "comes_back": None,
         "idempotency_key": "k-3",
-        "earned": OrderEarned(645, 210 * (status == "refunded"), samples.NOW),
+        "earned": OrderEarned(645, 210 * (status == "refunded"), samples.NOW, False),
     } | changes
 
 
@@ -41,6 +41,11 @@ ORDER_PAGES: dict[str, State] = {
         True,
     ),
     "order": ("pages/account/order.html", lambda: order("paid"), True),
+    "order-disputed": (
+        "pages/account/order.html",
+        lambda: order("paid", earned=OrderEarned(645, 210, samples.NOW, True)),
+        True,
+    ),
     "order-cancel": ("pages/account/order.html", asked(ComesBack(6000, hkd(60000), hkd(4500))), True),
     "order-cancel-nothing": ("pages/account/order.html", asked(ComesBack(0, hkd(0), hkd(0))), True),
     "order-cancel-refused": (

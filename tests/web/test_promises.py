@@ -1,4 +1,4 @@
-"""What is said before buying about giving back, and where a shopper stands."""
+"""What is said before buying about giving back, about miles that wait, and where a shopper stands."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import transaction
 from app.rewards.models import PointsAccount
+from tests.checkout.test_disputed_refunds import told
 from tests.factories.people import give_points
 from tests.factories.shop import fill_cart
 from tests.web.conftest import Buyer
+from tests.web.test_order_pages import place
 
 Make = Callable[..., Buyer]
 
@@ -49,3 +51,19 @@ def test_the_miles_page_says_which_tier_and_what_is_missing(buyer: Make) -> None
         falls = {"tier": "gold", "tier_until": clock.now() + timedelta(days=30)}
         session.execute(update(PointsAccount).where(PointsAccount.customer_id == shopper.id).values(**falls))
     assert "Tier Gold 60,000 to earn until" in shopper.go("/account/miles").text
+
+
+def test_what_a_bank_decides_about_has_no_date(buyer: Make) -> None:
+    shopper = buyer()
+    with shopper.app.app_context():
+        number = place(shopper, units=2)
+        told(number, "open", amount=10_000)
+    text = shopper.go(f"/account/orders/{number}").text
+    assert "Earns 230 miles, which waits until your bank has decided." in text
+    assert "yours to spend from" not in text
+    text = shopper.go(f"/checkout/result/{number}").text
+    assert "This order earns 230 miles." in text
+    assert "yours to spend from" not in text
+    with shopper.app.app_context():
+        told(number, "lost", amount=10_000)
+    assert "Earns 130 miles, yours to spend from" in shopper.go(f"/account/orders/{number}").text

@@ -119,13 +119,14 @@ def _context(
 ) -> dict[str, Any]:
     pending = order.status == "payment_pending"
     earned = find_earned(order.id) if order.points_earned else None
+    has_date = earned and earned.left and not earned.is_held_back
     return {
         "order": order,
         "decline_code": order.failure_code,
         "next_action": NextAction(action) if action else None,
         "hold_expires_at": _hold_expiry(order) if pending and order.points else None,
         "poll": pending and clock.now() - order.updated_at < FOLLOWED_FOR,
-        "earn_confirmed_on": earned.confirms_at if earned and earned.left else None,
+        "earn_confirmed_on": earned.confirms_at if earned and has_date else None,
         "too_old": clock.now() - order.placed_at > payable_for(),
         "sandbox_cards": cards.demo_cards(),
         "card_choice": cards.offered(cards.posted()),

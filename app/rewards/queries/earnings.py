@@ -28,11 +28,12 @@ class PendingEarning:
 @dataclass(frozen=True, slots=True)
 class OrderEarned:
     """What an order earned by its amount, in points. `confirms_at`: when what is left of it becomes, or became,
-    spendable."""
+    spendable. `is_held_back`: the date does not count."""
 
     points: int
     taken_back: int
     confirms_at: datetime
+    is_held_back: bool
 
     @property
     def left(self) -> int:
@@ -89,9 +90,12 @@ def is_earned(*, source_type: str, source_id: str) -> bool:
 def find_earned(order_id: uuid.UUID) -> OrderEarned | None:
     """None when the order earned nothing."""
     earning = PointsEarning
-    statement = select(earning.points, earning.taken_back, earning.confirms_at).where(
-        earning.source_type == "order", earning.source_id == str(order_id)
-    )
+    statement = select(
+        earning.points,
+        earning.taken_back,
+        earning.confirms_at,
+        earning.held_back_at.is_not(None) & (earning.state == "pending"),
+    ).where(earning.source_type == "order", earning.source_id == str(order_id))
     row = session().execute(statement).first()
     return OrderEarned(*row) if row else None
 
