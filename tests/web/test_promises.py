@@ -59,7 +59,7 @@ def test_what_a_bank_decides_about_has_no_date(buyer: Make) -> None:
         number = place(shopper, units=2)
         told(number, "open", amount=10_000)
     text = shopper.go(f"/account/orders/{number}").text
-    assert "Earns 230 miles, which waits until your bank has decided." in text
+    assert "Earns 230 miles, which wait until your bank has decided." in text
     assert "yours to spend from" not in text
     text = shopper.go(f"/checkout/result/{number}").text
     assert "This order earns 230 miles." in text
