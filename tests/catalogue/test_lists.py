@@ -49,6 +49,12 @@ def walk(filters: Filters, sort: str | None, limit: int) -> list[str]:
             return slugs
 
 
+def test_what_came_in_one_file_is_listed_from_its_end() -> None:
+    """One instant made them all: their ids keep the order of the file, also within a millisecond."""
+    slugs = walk(Filters(brands=("equals",)), "newest", 5)
+    assert slugs == [f"equal-{n:02}" for n in reversed(range(16))]
+
+
 SORTS = ["newest", "price", "-price", "name"]
 
 
