@@ -11,6 +11,7 @@ import uuid
 # Crockford base 32 without I, L, O, U: readable over the phone, no words by accident.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+_SECOND = 1_000 << 12  # of `uuid7`: milliseconds and 12 bits of their fraction
 _before = threading.local()
 
 
@@ -18,9 +19,12 @@ def uuid7() -> uuid.UUID:
     """A UUID version 7 (RFC 9562, 5.7): 48 bits of milliseconds, 12 of their fraction, 62 random bits.
 
     Each is greater than the one before in the same thread (RFC 9562, 6.2, method 3): what one import or one
-    transaction makes stands in the order in which it was made, also within a millisecond.
+    transaction makes stands in the order in which it was made, also within a millisecond. A clock that was
+    set back by more than a second is followed: else one wrong hour would stay in every id until it has passed.
     """
-    instant = max((time.time_ns() << 12) // 1_000_000, getattr(_before, "instant", 0) + 1)
+    instant, before = (time.time_ns() << 12) // 1_000_000, getattr(_before, "instant", 0)
+    if instant <= before <= instant + _SECOND:
+        instant = before + 1
     _before.instant = instant
     value = (instant >> 12 & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | (instant & 0xFFF) << 64
     return uuid.UUID(int=value | 0b10 << 62 | secrets.randbits(62))

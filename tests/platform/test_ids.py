@@ -6,6 +6,8 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from app.kernel import ids
 
 
@@ -20,6 +22,19 @@ def test_a_row_id_is_a_uuid_of_version_7_of_this_millisecond() -> None:
 def test_ids_made_in_a_row_stand_in_that_order() -> None:
     made = [ids.uuid7() for _ in range(5_000)]
     assert made == sorted(made)
+
+
+@pytest.mark.parametrize(("seconds", "still_rises"), [(0.5, True), (3_600, False)])
+def test_only_a_clock_set_far_back_is_followed(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, still_rises: bool
+) -> None:
+    before = ids.uuid7()
+    then = time.time_ns() - int(seconds * 1_000_000_000)
+    monkeypatch.setattr(time, "time_ns", lambda: then)
+    first, second = ids.uuid7(), ids.uuid7()
+    assert (first > before) is still_rises
+    assert first < second
+    assert abs((second.int >> 80) - then // 1_000_000) <= 1_000
 
 
 def test_threads_share_no_id() -> None:
