@@ -183,16 +183,17 @@ class ProgrammeRules(RuleBasedStateMachine):
 
     @rule()
     def reminders(self) -> None:
-        """One mail a customer and day of expiry, however often it is asked for."""
+        """One mail a customer and last day, with all points of that day, however often it is asked for."""
         for _ in range(2):
             self.play(lambda: expiry.remind(days=REMIND_DAYS), fails=False)
         due: dict[tuple[str, str], int] = {}
-        first = self.now + timedelta(days=REMIND_DAYS - CATCH_UP)
-        last = self.now + timedelta(days=REMIND_DAYS)
+        first = self.now.date() + timedelta(days=REMIND_DAYS - CATCH_UP)
+        last = self.now.date() + timedelta(days=REMIND_DAYS)
         for customer_id, member in zip(self.ids, self.members, strict=True):
             for lot in member.lots:
-                if lot.left and lot.expires is not None and first < lot.expires <= last:
-                    key = (str(customer_id), lot.expires.date().isoformat())
+                day = (lot.expires - timedelta(microseconds=1)).date() if lot.expires else None
+                if lot.left and day and first <= day <= last:
+                    key = (str(customer_id), day.isoformat())
                     due[key] = due.get(key, 0) + lot.left
         self.reminded = due | self.reminded
         rows = self.owner.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import psycopg
 import pytest
@@ -198,29 +198,64 @@ def test_activity_extends_every_lot_that_has_not_expired_at_once() -> None:
         assert run() == (1, 90)
 
 
+def sent(owner: psycopg.Connection, customer_id: uuid.UUID) -> list[tuple[str, str, int]]:
+    """(days, last day, points) of the mails, in the order in which they were queued."""
+    rows = owner.execute(
+        """SELECT payload ->> 'days', payload ->> 'expires_on', (payload ->> 'points')::int FROM outbox
+            WHERE topic = 'mail.points_expiring' AND payload ->> 'customer_id' = %s ORDER BY created_at""",
+        (str(customer_id),),
+    )
+    return rows.fetchall()
+
+
+def remind(at: datetime) -> None:
+    with clock.frozen(at), transaction():
+        for days in ExpiryRules().remind_days:
+            assert expiry.remind(days=days) is None
+
+
 def test_reminders_come_on_their_days_once(owner: psycopg.Connection) -> None:
+    """A day's mail tells of all that the day ends, at whatever hour, the midnight after it included."""
     customer_id, never = make_customer(), make_customer(points=50)
-    give(customer_id, 100, days=70)
-    give(customer_id, 11, days=70)
+    noon = datetime.combine(clock.now().date(), time(12), UTC)
+    day = noon.replace(hour=0) + timedelta(days=70)
+    with transaction():
+        for points, hours in ((100, 9), (11, 21), (1_000, 24), (7, 24.01)):
+            give_points(customer_id, points, expires_at=day + timedelta(hours=hours))
     give(never, 5, days=None)
-
-    def sent() -> list[tuple[str, int]]:
-        rows = owner.execute(
-            """SELECT payload ->> 'days', (payload ->> 'points')::int FROM outbox
-                WHERE topic = 'mail.points_expiring' AND payload ->> 'customer_id' = %s ORDER BY created_at""",
-            (str(customer_id),),
-        )
-        return rows.fetchall()
-
     seen = {}
-    for day in range(71):
-        with clock.travel(days=day, minutes=1), transaction():
-            for days in ExpiryRules().remind_days:
-                assert expiry.remind(days=days) is None
-        seen[day] = len(sent())
-    assert sent() == [("60", 111), ("30", 111), ("7", 111)]
-    assert [seen[day] for day in (9, 10, 39, 40, 62, 63)] == [0, 1, 1, 2, 2, 3]
+    for n in range(1, 71):
+        remind(noon + timedelta(days=n))
+        seen[n] = len(sent(owner, customer_id))
+    on, after = day.date().isoformat(), (day + timedelta(days=1)).date().isoformat()
+    assert sent(owner, customer_id) == [
+        (days, at, points) for days in ("60", "30", "7") for at, points in ((on, 1_111), (after, 7))
+    ]
+    assert [seen[n] for n in (9, 10, 11, 39, 40, 41, 62, 63, 64)] == [0, 1, 2, 2, 3, 4, 4, 5, 6]
+    assert sent(owner, never) == []
     session().rollback()
+
+
+def test_a_reminder_that_was_missed_comes_up_to_three_days_later(owner: psycopg.Connection) -> None:
+    late, too_late = make_customer(), make_customer()
+    noon = datetime.combine(clock.now().date(), time(12), UTC)
+    with transaction():
+        give_points(late, 8, expires_at=noon + timedelta(days=4, hours=-11))
+        give_points(too_late, 9, expires_at=noon + timedelta(days=3, hours=11))
+    remind(noon)
+    assert [(days, points) for days, _, points in sent(owner, late)] == [("7", 8)]
+    assert sent(owner, too_late) == []
+
+
+def test_no_reminder_of_what_is_gone(owner: psycopg.Connection) -> None:
+    customer_id = make_customer()
+    noon = datetime.combine(clock.now().date(), time(12), UTC) + timedelta(days=1)
+    with transaction():
+        give_points(customer_id, 8, expires_at=noon - timedelta(hours=1))
+        give_points(customer_id, 30, expires_at=noon + timedelta(hours=1))
+    with clock.frozen(noon), transaction():
+        assert expiry.remind(days=1) is None
+    assert [(days, points) for days, _, points in sent(owner, customer_id)] == [("1", 30)]
 
 
 def test_reminders_page_over_customers(owner: psycopg.Connection) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, func, select, text
@@ -146,9 +146,11 @@ def count_due() -> int:
 
 
 def remind(*, days: int, after: uuid.UUID | None = None, limit: int = 500) -> uuid.UUID | None:
-    """Queue one mail a customer and day of expiry for points that expire in `days` days; where to go on, or None.
+    """Queue one mail a customer and last day (UTC) for all points that can be spent for `days` more days; where to go
+    on, or None.
 
-    Repeating it queues nothing twice: the mail's key names customer, `days` and the day of expiry.
+    Repeating it queues nothing twice: the mail's key names customer, `days` and the day. So the window has whole days:
+    what expires later on a day that was told of would be told of by nobody.
     """
     rows = _expiring(days, after, limit)
     outbox.add(*[_reminder(row, days) for row in rows])
@@ -157,10 +159,11 @@ def remind(*, days: int, after: uuid.UUID | None = None, limit: int = 500) -> uu
 
 def _expiring(days: int, after: uuid.UUID | None, limit: int) -> Sequence[Row[Any]]:
     now = clock.now()
+    today = datetime.combine(now.date(), time(), UTC)
     window = (
         PointsLot.available > 0,
-        PointsLot.expires_at > now + timedelta(days=max(0, days - CATCH_UP_DAYS)),
-        PointsLot.expires_at <= now + timedelta(days=days),
+        PointsLot.expires_at > max(now, today + timedelta(days=days - CATCH_UP_DAYS)),
+        PointsLot.expires_at <= today + timedelta(days=days + 1),
     )
     people = select(PointsLot.customer_id).distinct().where(*window)
     if after is not None:
