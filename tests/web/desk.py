@@ -95,6 +95,13 @@ def text_of(answer: TestResponse) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
 
 
+def hidden(answer: TestResponse, name: str) -> str:
+    """The value of a hidden field."""
+    found = re.search(rf'name="{name}" value="([^"]*)"', answer.text)
+    assert found is not None, name
+    return found[1]
+
+
 def look(app: Flask, statement: Any) -> Any:
     """The one value that the statement finds."""
     with app.app_context():

@@ -25,7 +25,7 @@ from tests.web import (  # noqa: F401 (they show actions too)
     test_backoffice_decisions,
     test_backoffice_programme,
 )
-from tests.web.desk import SHOWN, Desk, audit_rows, latest_audit, look, shows, text_of
+from tests.web.desk import SHOWN, Desk, audit_rows, hidden, latest_audit, look, shows, text_of
 from tests.web.desk_things import Things, make_things
 from tests.web.test_backoffice import WRITE
 
@@ -164,8 +164,9 @@ class TestDone:
         assert shown.status_code == 200
         assert "Available: 4,000 before, 5,500 after (+1,500)." in text_of(shown)
         assert everything(app, things) == before
-        done(admin, things, "/admin/adjustments/new/<uuid:customer_id>", step="apply", **form)
-        again = admin.post(path, step="apply", **form)
+        form |= {"step": "apply", "seen": hidden(shown, "seen")}
+        done(admin, things, "/admin/adjustments/new/<uuid:customer_id>", **form)
+        again = admin.post(path, **form)
         assert (again.status_code, "sent already" in again.text) == (409, True)
         with app.app_context():
             assert get_balance(things.customer_id).available == 5_500

@@ -10,7 +10,7 @@ from app.accounts.queries import get_customer
 from app.rewards.models import PointsAdjustment
 from app.rewards.queries import get_adjustment, get_balance
 from tests.factories.people import make_customer
-from tests.web.desk import Desk, audit_rows, hire, look, shows
+from tests.web.desk import Desk, audit_rows, hidden, hire, look, shows, text_of
 from tests.web.desk_things import waiting_adjustment
 
 
@@ -64,9 +64,10 @@ class TestDecisions:
             "reason_code": "campaign",
             "note": "big campaign",
             "key": "k",
-            "step": "apply",
         }
-        assert desk.post(f"/admin/adjustments/new/{customer_id}", **form).status_code == 303
+        path = f"/admin/adjustments/new/{customer_id}"
+        shown = desk.post(path, step="preview", **form)
+        assert desk.post(path, step="apply", seen=hidden(shown, "seen"), **form).status_code == 303
         mine = look(app, select(PointsAdjustment.id).where(PointsAdjustment.customer_id == customer_id))
         before = audit_rows(app)
         page = f"/admin/adjustments/{mine}"
@@ -87,3 +88,38 @@ class TestDecisions:
         with app.app_context():
             assert get_customer(person_id).is_active
         assert audit_rows(app) == before + 1
+
+
+class TestAdjusted:
+    """The form: what is booked is what was looked at."""
+
+    FORM = {"points": "500", "reason_code": "goodwill", "note": "late parcel", "key": "k"}
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"points": "50000"},
+            {"note": "for a friend"},
+            {"reason_code": "campaign"},
+            {"points_expire_at": "2099-12-31"},
+            {"seen": ""},
+        ],
+    )
+    def test_what_was_changed_after_the_look_is_shown_again(
+        self, app: Flask, admin: Desk, changed: dict[str, str]
+    ) -> None:
+        with app.app_context():
+            customer_id = make_customer(points=70)
+        path, before = f"/admin/adjustments/new/{customer_id}", audit_rows(app)
+        form = self.FORM | {"key": str(customer_id)}
+        form["seen"] = hidden(admin.post(path, step="preview", **form), "seen")
+        form |= {"step": "apply"} | changed
+        shown = admin.post(path, **form)
+        points = int(form["points"])
+        assert shown.status_code == 200
+        assert f"nothing was done yet. Available: 70 before, {70 + points:,} after" in text_of(shown)
+        with app.app_context():
+            assert (get_balance(customer_id).available, audit_rows(app)) == (70, before)
+        assert admin.post(path, **(form | {"seen": hidden(shown, "seen")})).status_code == 303
+        with app.app_context():
+            assert get_balance(customer_id).available == 70 + points

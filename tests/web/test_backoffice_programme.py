@@ -26,7 +26,7 @@ from app.rewards.programme_models import AdjustmentBatch
 from app.rewards.queries import get_balance, get_batch, rules_in_force
 from tests.factories.people import give_points, make_customer
 from tests.sandbox.peers import Gateway
-from tests.web.desk import Desk, audit_rows, hire, latest_audit, paid_order, shows, text_of
+from tests.web.desk import Desk, audit_rows, hidden, hire, latest_audit, paid_order, shows, text_of
 from tests.web.desk_things import file_of, waiting_batch
 from tests.web.statements import statements
 
@@ -60,12 +60,6 @@ def everything(app: Flask, *people: uuid.UUID) -> tuple[Any, ...]:
 def send_in(desk: Desk, content: bytes, name: str = "april.csv") -> TestResponse:
     data = {"csrf_token": desk.token, "step": "preview", "file": (io.BytesIO(content), name)}
     return desk.client.post(NEW, data=data, content_type="multipart/form-data")
-
-
-def hidden(answer: TestResponse, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]*)"', answer.text)
-    assert found is not None, name
-    return found[1]
 
 
 def confirm(desk: Desk, shown: TestResponse) -> TestResponse:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, time
 
 from app.blueprints.backoffice.acting import typed
@@ -34,11 +35,12 @@ class Wished:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Available points before and after; `state` is what the adjustment would be."""
+    """Available points before and after; `state` is what the adjustment would be; `seen`: which wish it is of."""
 
     before: int
     after: int
     state: str
+    seen: str
 
 
 def typed_wish(customer_id: uuid.UUID) -> Wished:
@@ -57,6 +59,11 @@ def fresh_key() -> str:
     return ids.secret_token("form")
 
 
+def digest_of(wish: Wished) -> str:
+    """Goes through the form with the preview: only what was looked at is done."""
+    return ids.fingerprint(json.dumps(asdict(wish), default=str)).hex()
+
+
 def request_once(key: str, wish: Wished, actor: Actor) -> Adjustment:
     """Raises what the service raises, and Conflict `ALREADY_DONE` for a form that was sent before."""
     if not first_time(f"page:adjust:{actor.id}:{ids.fingerprint(key).hex()}"):
@@ -70,12 +77,13 @@ def would_become(wish: Wished, actor: Actor) -> Preview:
         with transaction():
             before = queries.get_balance(wish.customer_id).available
             made = _request(wish, actor)
-            raise _Seen(Preview(before, queries.get_balance(wish.customer_id).available, made.state))
+            after = queries.get_balance(wish.customer_id).available
+            raise _Seen(Preview(before, after, made.state, digest_of(wish)))
     except _Seen as seen:
         preview = seen.preview
     if preview.state == "applied":
         return preview
-    return Preview(preview.before, preview.before + wish.points, preview.state)
+    return replace(preview, after=preview.before + wish.points)
 
 
 class _Seen(Exception):

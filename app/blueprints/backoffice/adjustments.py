@@ -13,7 +13,14 @@ from app.accounts.models import Customer
 from app.accounts.queries import find_customer, get_customer
 from app.blueprints.backoffice.access import action, page, reader_may
 from app.blueprints.backoffice.acting import NOTHING_TRIED, Answer, Attempt, perform, refused, typed
-from app.blueprints.backoffice.adjusting import Preview, fresh_key, request_once, typed_wish, would_become
+from app.blueprints.backoffice.adjusting import (
+    Preview,
+    digest_of,
+    fresh_key,
+    request_once,
+    typed_wish,
+    would_become,
+)
 from app.blueprints.backoffice.cells import badge, link, moment, signed, words
 from app.blueprints.backoffice.filters import Choice, Rows, days
 from app.blueprints.backoffice.lists import Column, StaffList, begins
@@ -73,11 +80,11 @@ class Adjustments(StaffList):
 
     @action("/new/<uuid:customer_id>", permission="rewards.adjust")
     def make(self, customer_id: uuid.UUID) -> Answer:
-        """Shows what would come of it first; the second button does it."""
+        """Shows what would come of it first; the second button does it, or shows again what was changed meanwhile."""
         again = lambda tried: self._form(customer_id, tried)  # noqa: E731
         try:
             wish = typed_wish(customer_id)
-            if request.form.get("step") != "apply":
+            if request.form.get("step") != "apply" or typed("seen") != digest_of(wish):
                 preview = would_become(wish, actor_from_request())
                 return make_response(
                     self._form(customer_id, Attempt("adjust", request.form.to_dict()), preview)
