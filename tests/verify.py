@@ -42,7 +42,8 @@ MONEY = """
 DUE = """
   SELECT o.number, o.status, o.card_due, o.refunded_card,
          (SELECT coalesce(sum(r.card), 0) FROM order_refund r WHERE r.order_id = o.id AND r.state = 'stuck') AS stuck,
-         (SELECT coalesce(sum(p.returned_elsewhere), 0) FROM payment p WHERE p.reference = o.number) AS elsewhere,
+         (SELECT coalesce(sum(least(p.returned_elsewhere, greatest(0, p.captured - p.refunded))), 0)
+            FROM payment p WHERE p.reference = o.number) AS elsewhere,
          (SELECT coalesce(sum(d.amount), 0) FROM dispute d JOIN payment p ON p.id = d.payment_id
            WHERE p.reference = o.number AND d.state = 'lost') AS lost
     FROM orders o

@@ -48,9 +48,9 @@ def note(*, refund_id: uuid.UUID, amount: int | None, reference: str) -> CardRef
     sent = refund.amount if amount is None else min(amount, refund.amount)
     check_left(payment, sent)
     now = clock.now()
-    write_changes(refund, refund.state, {"elsewhere": sent, "elsewhere_ref": reference}, now)
     gone = payment.returned_elsewhere + sent
     write_changes(payment, payment.state, {"returned_elsewhere": gone}, now)
+    write_changes(refund, refund.state, {"elsewhere": sent, "elsewhere_ref": reference}, now)
     return refund
 
 
