@@ -8,6 +8,7 @@ import uuid
 from datetime import timedelta
 from functools import partial
 
+from app.blueprints.common.damaged import Damaged
 from app.kernel.actor import system
 from app.kernel.database import end_reading, run_atomically
 from app.outbox import service as outbox
@@ -15,7 +16,6 @@ from app.outbox.service import Job
 from app.rewards.queries import list_movable, rules_in_force
 from app.rewards.service import earning, tiers
 from app.rewards.service.rules_versions import RULES_CHANGED
-from jobs.damaged import Damaged
 from jobs.registry import RunningJob, Task
 
 BATCH = 200

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import time
-import uuid
 from datetime import timedelta
 from functools import partial
 
-from rq.timeouts import JobTimeoutException
-
 from app.audit import verification
+from app.blueprints.common.damaged import Damaged
+from app.blueprints.common.expiring import expire_next
 from app.checkout.verification import SHOP
 from app.kernel import clock
-from app.kernel.actor import Actor, system
+from app.kernel.actor import system
 from app.kernel.crashpoint import crashpoint
-from app.kernel.database import end_reading, is_outage, run_atomically, transaction
+from app.kernel.database import end_reading, run_atomically, transaction
 from app.payments.issues import record_issue
 from app.rewards.queries import rules_in_force
 from app.rewards.service import adjustments, batches, expiry, transfers
 from app.rewards.service.seals import SEALS, seal
 from app.rewards.service.verify import LEDGER
-from jobs.damaged import Damaged
 from jobs.registry import Task
 
 BUDGET_SECONDS = 240.0  # one run; the next goes on where this one stopped
@@ -33,39 +31,13 @@ def expire_points() -> str | None:
     lots = points = busy = 0
     after: expiry.Place | None = expiry.start()
     while after is not None and time.monotonic() - started < BUDGET_SECONDS:
-        batch = _expire_next(after, actor, damaged)
+        batch = expire_next(after=after, actor=actor, damaged=damaged)
         crashpoint("expire.after_commit")
         lots, points, busy, after = lots + batch.lots, points + batch.points, busy + batch.busy, batch.after
     if busy or after is not None:
         damaged.not_all_seen()
     failed = damaged.tell()
     return f"{lots} lots with {points} points expired{failed}" if lots or failed else None
-
-
-def _expire_next(after: expiry.Place, actor: Actor, damaged: Damaged) -> expiry.ExpiryBatch:
-    """The next batch; when it fails, the same customer by customer, past those whose account is damaged."""
-    try:
-        return run_atomically(partial(_expire_batch, after, actor, damaged.customers))
-    except JobTimeoutException:
-        raise
-    except Exception as error:
-        if is_outage(error):
-            raise
-    due = expiry.list_due(after=after)
-    end_reading()
-    lots = points = busy = 0
-    for customer_id in sorted({lot.customer_id for lot in due} - damaged.customers):
-        work = partial(expiry.expire_due, [lot for lot in due if lot.customer_id == customer_id], actor)
-        done = damaged.go_past(customer_id, work)
-        if done is not None:
-            lots, points, busy = lots + done.lots, points + done.points, busy + done.busy
-    return expiry.ExpiryBatch(lots, points, busy, due[-1].place if due else None)
-
-
-def _expire_batch(after: expiry.Place, actor: Actor, past: frozenset[uuid.UUID]) -> expiry.ExpiryBatch:
-    batch = expiry.expire_batch(after=after, actor=actor, past=past)
-    crashpoint("expire.before_commit")
-    return batch
 
 
 def remind_of_expiry() -> str | None:

@@ -8,10 +8,13 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from flask import Flask
 from rq.timeouts import JobTimeoutException
 from sqlalchemy import create_engine, delete, text
 from sqlalchemy.exc import DBAPIError
 
+from app.blueprints.common import expiring
+from app.blueprints.common.damaged import FAILED, Damaged
 from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import is_outage, session, transaction
@@ -21,7 +24,6 @@ from app.payments.models import ReconciliationIssue
 from app.rewards import queries
 from app.rewards.service import earning
 from app.rewards.service.earning import Earning
-from jobs.damaged import FAILED, Damaged
 from jobs.handlers import earnings, rewards
 from tests.factories.people import give_points, make_customer
 
@@ -108,8 +110,7 @@ def test_points_of_others_are_confirmed(owner: psycopg.Connection, monkeypatch: 
 
 def test_points_of_others_expire(owner: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the damaged one's, in the same batch, and in all the batches after."""
-    monkeypatch.setattr(rewards.expiry.expire_batch, "__kwdefaults__", {"past": (), "limit": 3})
-    monkeypatch.setattr(rewards.expiry.list_due, "__kwdefaults__", {"limit": 3})
+    monkeypatch.setattr(rewards.expire_next, "__kwdefaults__", {"limit": 3})
     bad, *good = (make_customer() for _ in range(4))
     for days in range(1, 4):
         for person in (good[0], bad, *good[1:]):
@@ -218,7 +219,37 @@ def test_a_job_whose_time_is_up_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         damaged.go_past(person, late)
     assert damaged.customers == frozenset()
     lot(person, 10, days=1)
-    monkeypatch.setattr(rewards, "crashpoint", late)
+    monkeypatch.setattr(expiring, "crashpoint", late)
     with clock.travel(days=2), pytest.raises(JobTimeoutException):
         rewards.expire_points()
     assert available(person) == [10]
+
+
+def test_by_hand_points_of_others_expire_as_well(app: Flask, owner: psycopg.Connection) -> None:
+    """The command goes on, names who failed, tells staff, and its exit code says so."""
+    bad, *good = (make_customer() for _ in range(3))
+    for days in range(1, 3):
+        for person in (good[0], bad, good[1]):
+            lot(person, 10, days=days)
+    damage(owner, bad, 1)
+
+    def expire() -> tuple[int, str, str]:
+        result = app.test_cli_runner().invoke(args=["rewards", "expire", "--batch", "2"])
+        return result.exit_code, result.stdout, result.stderr
+
+    with clock.travel(days=40):
+        code, said, failed = expire()
+        assert (code, said) == (
+            1,
+            "4 lots with 40 points expired; 0 were busy and stay for the next run; 1 accounts failed.\n",
+        )
+        assert f"failed: {bad}: " in failed
+        assert available(bad, *good) == [21, 0, 0]
+        assert told("rewards.expire") == ("open", [str(bad)])
+        damage(owner, bad, -1)
+        assert expire()[:2] == (
+            0,
+            "2 lots with 20 points expired; 0 were busy and stay for the next run.\n",
+        )
+    assert available(bad) == [0]
+    assert told("rewards.expire") == ("auto_fixed", [str(bad)])

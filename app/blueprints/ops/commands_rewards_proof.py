@@ -16,6 +16,8 @@ import click
 from app.accounts.queries import find_customer_by_email
 from app.audit import verification
 from app.audit.verification import CheckResult, Verification
+from app.blueprints.common.damaged import Damaged
+from app.blueprints.common.expiring import expire_next
 from app.blueprints.ops.commands_rewards import group
 from app.checkout.verification import SHOP
 from app.kernel.actor import system
@@ -166,19 +168,29 @@ def _points(balances: Mapping[str, int]) -> str:
 @group.command("expire")
 @click.option("--batch", default=expiry.BATCH, show_default=True, help="Lots in one transaction.")
 def expire_command(batch: int) -> None:
-    """Expire every lot that is due, batch by batch; stop it whenever you like."""
+    """Expire every lot that is due, batch by batch; stop it whenever you like. Goes past accounts that are damaged, and
+    exits with 1 then."""
     with transaction():
         due = expiry.count_due()
     lots = points = busy = 0
     after: expiry.Place | None = expiry.start()
+    actor, damaged = system("rewards.expire"), Damaged("rewards.expire")
     with click.progressbar(length=due, label="Expiring", file=sys.stderr) as bar:
         while after is not None:
-            with transaction():
-                done = expiry.expire_batch(after=after, actor=system("rewards.expire"), limit=batch)
+            done = expire_next(after=after, actor=actor, damaged=damaged, limit=batch)
             lots, points, busy = lots + done.lots, points + done.points, busy + done.busy
             after = done.after
             bar.update(done.lots + done.busy)
-    click.echo(f"{lots:,} lots with {points:,} points expired; {busy:,} were busy and stay for the next run.")
+    if busy:
+        damaged.not_all_seen()
+    failed = damaged.tell()
+    click.echo(
+        f"{lots:,} lots with {points:,} points expired; {busy:,} were busy and stay for the next run{failed}."
+    )
+    for customer_id, error in damaged.errors:
+        click.echo(f"failed: {customer_id}: {error}", err=True)
+    if failed:
+        sys.exit(1)
 
 
 def _customer(text: str) -> uuid.UUID:

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Damaged:
-    """Those that one run of the job called `task` could not work on."""
+    """Those that one run of the job called `task`, or of its command, could not work on."""
 
     def __init__(self, task: str) -> None:
         self._task = task
@@ -36,6 +36,11 @@ class Damaged:
     @property
     def customers(self) -> frozenset[uuid.UUID]:
         return frozenset(self._customers)
+
+    @property
+    def errors(self) -> list[tuple[uuid.UUID, str]]:
+        """By customer, in the order of their ids."""
+        return sorted(self._customers.items())
 
     def go_past(self, customer_id: uuid.UUID, work: Callable[[], T]) -> T | None:
         """What `work` returns, in a transaction of its own; None when it failed. Raises when the database is away,
