@@ -249,6 +249,7 @@ def order(status: str = "paid", refunded: bool = False) -> Obj:
                 already=hkd(already),
                 reason="Returned",
                 elsewhere_ref=reference,
+                id=already,
             )
             for reference, already in ([(None, 6000), ("FT2026" * 16, 0), (None, 21000)] if refunded else [])
         ],

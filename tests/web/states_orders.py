@@ -21,6 +21,8 @@ def order(status: str, **changes: Any) -> Context:
         "comes_back": None,
         "idempotency_key": "k-3",
         "earned": OrderEarned(645, 210 * (status == "refunded"), samples.NOW, False),
+        "owed": {},
+        "bank_decides": False,
     } | changes
 
 
@@ -56,6 +58,21 @@ ORDER_PAGES: dict[str, State] = {
     "order-refunded": (
         "pages/account/order.html",
         lambda: order("refunded", order=samples.order("refunded", refunded=True)),
+        True,
+    ),
+    "order-refund-not-arrived": (
+        "pages/account/order.html",
+        lambda: order("paid", order=samples.order("paid", refunded=True), owed={6000: hkd(15000)}),
+        True,
+    ),
+    "order-refund-waits": (
+        "pages/account/order.html",
+        lambda: order(
+            "paid",
+            order=samples.order("paid", refunded=True),
+            owed={6000: hkd(15000), 21000: hkd(21000)},
+            bank_decides=True,
+        ),
         True,
     ),
     "order-pending": ("pages/account/order.html", lambda: order("payment_pending"), True),

@@ -1,4 +1,4 @@
-"""What is said before buying about giving back, about miles that wait, and where a shopper stands."""
+"""What is said about giving back, before and when it fails, about miles that wait, and where a shopper stands."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from sqlalchemy import update
 from app.checkout import refund
 from app.kernel import clock
 from app.kernel.actor import system
-from app.kernel.database import transaction
+from app.kernel.database import session, transaction
+from app.orders.queries import get_order_view
 from app.rewards.models import PointsAccount
+from tests.checkout.elsewhere import REFUSES, note
+from tests.checkout.refunding import give_back, send
 from tests.checkout.test_disputed_refunds import told
 from tests.factories.people import give_points
 from tests.factories.shop import fill_cart
@@ -67,3 +70,37 @@ def test_what_a_bank_decides_about_has_no_date(buyer: Make) -> None:
     with shopper.app.app_context():
         told(number, "lost", amount=10_000)
     assert "Earns 130 miles, yours to spend from" in shopper.go(f"/account/orders/{number}").text
+
+
+def test_a_refund_that_the_bank_refuses_is_not_said_to_be_on_the_card(buyer: Make) -> None:
+    """Until staff have acted; while a bank decides about a dispute, they cannot."""
+    shopper = buyer()
+
+    def refunds() -> str:
+        return shopper.go(f"/account/orders/{number}").text.split("Refunds")[1].split("What happened")[0]
+
+    with shopper.app.app_context():
+        number = place(shopper, REFUSES, units=2)
+        give_back(number)
+    assert "HK$230.00 back to your card." in refunds()
+    with shopper.app.app_context():
+        send(number, shopper.app.extensions["gateway"])
+    said = refunds()
+    assert "HK$230.00 for your card has not arrived there." in said
+    assert "looking for another way to get it to you. You need not do anything." in said
+    assert "back to your card" not in said
+    with shopper.app.app_context():
+        told(number, "open", amount=3_000)
+    said = refunds()
+    assert "HK$230.00 for your card waits until your bank has decided about the dispute." in said
+    assert "looking for another way" not in said
+    with shopper.app.app_context():
+        told(number, "lost", amount=3_000)
+    assert "HK$200.00 for your card has not arrived there." in refunds()
+    with shopper.app.app_context():
+        refund_id = get_order_view(number).refunds[0].id
+        session().rollback()
+        note(number, refund_id)
+    said = refunds()
+    assert "back to you another way, reference FT-2026-0042" in said
+    assert "not arrived" not in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import uuid
 from dataclasses import dataclass
 
 from flask import flash, redirect, render_template, request, url_for
@@ -16,12 +17,14 @@ from app.blueprints.common.actors import actor_from_request
 from app.blueprints.common.checkout import gateway
 from app.checkout import flow
 from app.checkout.cancel import cancel
+from app.checkout.covering import list_owed
 from app.checkout.refund import count_sent, preview
 from app.kernel.errors import Conflict
 from app.kernel.ids import fingerprint
 from app.kernel.money import Money
 from app.orders import queries
 from app.orders.states import REFUNDABLE
+from app.payments.disputes import list_disputes_about
 from app.payments.refunds import PaymentDisputed
 from app.rewards.queries import find_earned
 
@@ -57,6 +60,7 @@ def orders() -> str:
 def order(number: str) -> str:
     found = queries.get_order_view(number, customer_id=current_user.person.id)
     confirm_cancel = found.can_cancel and request.args.get("cancel") == "1"
+    owed = _owed(found)
     return render_template(
         "pages/account/order.html",
         order=found,
@@ -65,7 +69,16 @@ def order(number: str) -> str:
         comes_back=_comes_back(found) if confirm_cancel else None,
         idempotency_key=secrets.token_urlsafe(24),
         earned=find_earned(found.id) if found.points_earned else None,
+        owed=owed,
+        bank_decides=bool(owed) and any(one.state == "open" for one in list_disputes_about(found.number)),
     )
+
+
+def _owed(order: queries.OrderView) -> dict[uuid.UUID, Money]:
+    """What has not arrived of each refund to the card that is with staff, or waits for a bank."""
+    if all(refund.state != "stuck" for refund in order.refunds):
+        return {}
+    return {key: Money(left, order.total.currency) for key, left in list_owed(order.id).items() if left}
 
 
 def _comes_back(order: queries.OrderView) -> ComesBack:
