@@ -17,6 +17,7 @@ from app.blueprints.common.transfer_links import transfer_token
 from app.kernel.money import Money
 from app.kernel.words import for_translation
 from app.orders.queries import OrderView, get_order_view, get_refund, newest_refund
+from app.orders.service import refunding
 from app.payments.errors import DECLINE_REASONS
 from app.rewards.queries import get_balance, rules_in_force, rules_of_version
 from app.rewards.queries.adjustments import get_adjustment
@@ -28,8 +29,6 @@ REASONS = {
     "cancelled": for_translation("The order was cancelled."),
 }
 """Reasons that the shop writes down as a word; what staff write is a sentence already."""
-CANCELLED = "cancelled"
-"""The reason of the refund that a cancel makes."""
 HOLDING = {"placed": True, "payment_retried": True, "payment_failed": False, "paid": False}
 """After these turns of an order, whether it holds points."""
 OTHER_REASON = for_translation("Adjustment")
@@ -91,8 +90,9 @@ def order_cancelled(payload: Mapping[str, Any]) -> Draft:
     """Paid: what the cancel itself gave back; earlier refunds had mails of their own. Not paid yet: the points that
     were held until then."""
     order = get_order_view(payload["order_number"])
-    given = next((refund for refund in order.refunds if refund.reason == CANCELLED), None)
-    if given is not None:
+    made = refunding.find_by_key(order.id, refunding.CANCEL)
+    if made is not None:
+        given = next(refund for refund in order.refunds if refund.id == made.id)
         return _about(order, points=given.points, card=given.sent, already=given.already)
     nothing = Money(0, order.total.currency)
     before = [event.event for event in order.timeline if event.event in HOLDING]
@@ -101,19 +101,21 @@ def order_cancelled(payload: Mapping[str, Any]) -> Draft:
 
 
 def order_refunded(payload: Mapping[str, Any]) -> Draft:
-    """Payload: order_number, and the refund_id; without it the newest refund is meant."""
+    """Payload: order_number, and the refund_id; without it the newest refund is meant. `again`: a mail has told its
+    points before; this one is about the card alone."""
     order = get_order_view(payload["order_number"])
     given = payload.get("refund_id")
     refund = get_refund(uuid.UUID(given)) if given else newest_refund(order.id)
     shown = next(one for one in order.refunds if one.id == refund.id)
     reason = REASONS.get(refund.reason, refund.reason if " " in refund.reason else None)
+    is_first = not payload.get("again")
     return _about(
         order,
-        points=shown.points,
+        points=shown.points if is_first else 0,
         card=shown.sent,
         already=shown.already,
         reason=reason,
-        taken_back=refund.clawback,
+        taken_back=refund.clawback if is_first else 0,
     )
 
 

@@ -15,8 +15,6 @@ from app.outbox.service import add
 from app.rewards.queries import rules_of_version
 from app.rewards.service import holds
 
-KEY = "cancel"
-
 
 def cancel_paid(order: LockedOrder, *, actor: Actor, is_audited: bool = True) -> str:
     """A paid or packed order: everything left goes back as it was paid, the goods to the shelf; the new status."""
@@ -25,7 +23,9 @@ def cancel_paid(order: LockedOrder, *, actor: Actor, is_audited: bool = True) ->
     except Conflict:
         plan = None  # every line has been refunded before
     if plan is not None and plan.give.value:
-        give_back(order, plan, reason="cancelled", idem_key=KEY, actor=actor, is_audited=is_audited)
+        give_back(
+            order, plan, reason="cancelled", idem_key=refunding.CANCEL, actor=actor, is_audited=is_audited
+        )
     return _end(order, "Your order was cancelled. We are giving back what you paid.", actor)
 
 

@@ -153,10 +153,20 @@ def _settle_one(order: LockedOrder, refund: OrderRefund, card_refund: CardRefund
         )
         refund.state = "running"
         session().flush()
-        sent_as = refund.card_refund_id if refund.card_refund_id != card_refund.id else None
-        add(mail("order_refunded", order, refund_id=refund.id, sent_as=sent_as), request_id=actor.request_id)
+        _tell_customer(order, refund, card_refund, actor)
         text = f"The dispute is decided; {Money(owed, order.currency).display} are on their way."
         close_waiting(card_refund.id, actor, state="auto_fixed", resolution=text)
+
+
+def _tell_customer(order: LockedOrder, refund: OrderRefund, was: CardRefund, actor: Actor) -> None:
+    """How much goes out now. What was told of a refund when it was made is not told again: its points never, and
+    nothing of what a cancel gives back unless it is another sum."""
+    sent_as = refund.card_refund_id if refund.card_refund_id != was.id else None
+    if sent_as is not None:
+        again = mail("order_refunded", order, refund_id=refund.id, sent_as=sent_as, again=True)
+        add(again, request_id=actor.request_id)
+    elif refund.idem_key != refunding.CANCEL:
+        add(mail("order_refunded", order, refund_id=refund.id), request_id=actor.request_id)
 
 
 def end_one(

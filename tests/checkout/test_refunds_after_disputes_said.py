@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from app.checkout import by_hand
+from app.checkout import refund as refunds
 from app.gateways.sandbox import SandboxGateway
 from app.kernel.database import run_atomically, session
 from app.kernel.money import Money
 from app.orders.queries import get_order_view
 from app.orders.service import moving
 from app.payments import issues
-from jobs.letters import order_cancelled, order_refunded
+from jobs.letters import DRAFTS, order_cancelled, order_refunded
+from tests.checkout.elsewhere import jobs_of
 from tests.checkout.refunding import STAFF, bought, give_back, send, sku_of
 from tests.checkout.test_disputed_refunds import told
 from tests.factories.shop import fill_cart
@@ -102,6 +104,65 @@ def test_the_mail_about_a_cancelled_order_leaves_out_what_went_before(gateway: S
         session().rollback()
         assert order_cancelled({"order_number": held}).context["points"] == points
         session().rollback()
+
+
+def test_a_refund_of_staff_is_not_taken_for_the_one_of_the_cancel(gateway: SandboxGateway) -> None:
+    """Staff may write any reason, the shop's own word as well."""
+    _, number = bought(gateway, points=0)
+    first = run_atomically(
+        lambda: refunds.refund(
+            number=number,
+            lines=[(sku_of(number), 1)],
+            strategy="proportional",
+            reason="cancelled",
+            idem_key="k1",
+            actor=STAFF,
+        )
+    )
+    session().rollback()
+    by_hand.cancel(number=number, reason="It was never packed", gateway=gateway, actor=STAFF)
+    session().rollback()
+    draft = order_cancelled({"order_number": number})
+    assert draft.context["card"] == hkd(CARD) - first.card == hkd(13_000)
+
+
+Mails = list[tuple[str, int, Money, Money, int | None]]
+
+
+def mails_of(number: str) -> Mails:
+    """Message, points, what is sent, what had gone back, earned points that went: as each mail says it now."""
+    session().rollback()
+    drafts = [
+        (name, DRAFTS[name](job.payload))
+        for name in ("order_cancelled", "order_refunded")
+        for job in jobs_of(number, f"mail.{name}")
+    ]
+    session().rollback()
+    found = [(name, draft.context) for name, draft in drafts if draft is not None]
+    return [(name, c["points"], c["card"], c["already"], c.get("taken_back")) for name, c in found]
+
+
+@pytest.mark.parametrize("lost", [0, 5_000])
+@pytest.mark.parametrize("way", ["refund", "cancel"])
+def test_a_refund_that_waited_gives_its_points_in_one_mail(
+    gateway: SandboxGateway, way: str, lost: int
+) -> None:
+    """When it goes out after the bank's decision, only another sum for the card is news."""
+    _, number = bought(gateway, points=1_000)
+    if way == "refund":
+        give_back(number)
+    else:
+        by_hand.cancel(number=number, reason="It was never packed", gateway=gateway, actor=STAFF)
+    (first,) = mails_of(number)
+    name, points, card, already, taken_back = first
+    assert (points, card, already) == (1_000, hkd(13_000), hkd(0))
+    assert name == ("order_refunded" if way == "refund" else "order_cancelled")
+    told(number, "open", amount=5_000)
+    send(number, gateway)
+    told(number, "lost" if lost else "won", amount=5_000)
+    sums = (hkd(13_000 - lost), hkd(lost))
+    again: Mails = [("order_refunded", 0, *sums, 0)] if lost else []
+    assert mails_of(number) == [(name, points, *sums, taken_back), *again]
 
 
 def test_the_story_names_what_the_bank_took(gateway: SandboxGateway) -> None:

@@ -16,6 +16,8 @@ from app.orders.models import Order, OrderLine, OrderRefund
 from app.orders.rules import LinePaid, RefundPlan, Tenders
 
 UNWANTED = "unwanted:"
+CANCEL = "cancel"
+"""The key of the refund that a cancel makes: one an order."""
 ANEW = "anew:"
 """Of the key of a refund that gives back nothing more of the order, but again what an earlier one had counted on."""
 
