@@ -10,6 +10,7 @@ from app.accounts.queries import get_customer
 from app.rewards.models import PointsAdjustment
 from app.rewards.queries import get_adjustment, get_balance
 from tests.factories.people import make_customer
+from tests.services.debts import debtor, standing
 from tests.web.desk import Desk, audit_rows, hidden, hire, look, shows, text_of
 from tests.web.desk_things import waiting_adjustment
 
@@ -123,3 +124,33 @@ class TestAdjusted:
         assert admin.post(path, **(form | {"seen": hidden(shown, "seen")})).status_code == 303
         with app.app_context():
             assert get_balance(customer_id).available == 70 + points
+
+    @pytest.mark.parametrize(
+        ("points", "button"), [(1_000, "Book +1,000 miles"), (6_000, "Ask for approval of +6,000")]
+    )
+    def test_the_look_knows_that_a_debt_is_paid_first(self, app: Flask, points: int, button: str) -> None:
+        support, boss = Desk(app, "support"), Desk(app, "admin")
+        with app.app_context():
+            debtor(customer_id := make_customer(), owed=399)
+        path = f"/admin/adjustments/new/{customer_id}"
+        form = self.FORM | {"points": str(points), "key": str(customer_id)}
+        shown = support.post(path, step="preview", **form)
+        after = points - 399
+        assert f"0 before, {after:,} after (+{after:,})." in text_of(shown)
+        assert f"paid first: 399 of the {points:,}." in text_of(shown)
+        assert f">{button}</button>" in shown.text
+        assert support.post(path, step="apply", seen=hidden(shown, "seen"), **form).status_code == 303
+        if button.startswith("Ask"):
+            waits = select(PointsAdjustment.id).filter_by(customer_id=customer_id, state="awaiting_approval")
+            mine = look(app, waits)
+            boss.post(f"/admin/adjustments/{mine}/approve", note="agreed so")
+        with app.app_context():
+            assert standing(customer_id) == (after, 0)
+
+    def test_what_is_all_for_the_debt_leaves_the_balance(self, app: Flask, admin: Desk) -> None:
+        with app.app_context():
+            debtor(customer_id := make_customer(), owed=399)
+        shown = admin.post(
+            f"/admin/adjustments/new/{customer_id}", step="preview", **self.FORM | {"points": "99"}
+        )
+        assert "0 before, 0 after (0). What the customer owes is paid first: 99 of the 99." in text_of(shown)

@@ -35,10 +35,13 @@ class Wished:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Available points before and after; `state` is what the adjustment would be; `seen`: which wish it is of."""
+    """The adjustment's points, available points before and after, and what pays a debt; `state` is what the adjustment
+    would be; `seen`: which wish it is of."""
 
+    points: int
     before: int
     after: int
+    to_debt: int
     state: str
     seen: str
 
@@ -75,15 +78,17 @@ def would_become(wish: Wished, actor: Actor) -> Preview:
     """What the service itself would do, done and rolled back: limits and balances are not computed twice."""
     try:
         with transaction():
-            before = queries.get_balance(wish.customer_id).available
+            balance = queries.get_balance(wish.customer_id)
             made = _request(wish, actor)
             after = queries.get_balance(wish.customer_id).available
-            raise _Seen(Preview(before, after, made.state, digest_of(wish)))
+            to_debt = min(balance.owed, max(0, wish.points))
+            preview = Preview(wish.points, balance.available, after, to_debt, made.state, digest_of(wish))
+            raise _Seen(preview)
     except _Seen as seen:
         preview = seen.preview
     if preview.state == "applied":
         return preview
-    return replace(preview, after=preview.before + wish.points)
+    return replace(preview, after=preview.before + wish.points - preview.to_debt)
 
 
 class _Seen(Exception):
