@@ -25,6 +25,7 @@ from app.rewards.queries.transfers import get_transfer
 
 REASONS = {
     "late_capture": for_translation("Your bank confirmed the payment only after the order had ended."),
+    "paid_twice": for_translation("The order had been paid already; this is what came a second time."),
     "stock_insufficient": for_translation("Something in the order was gone when your payment arrived."),
     "cancelled": for_translation("The order was cancelled."),
 }

@@ -30,6 +30,7 @@ from app.kernel.database import session
 from app.orders.models import OrderLine
 from app.orders.service import line_lots, moving, refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
+from app.orders.states import REFUNDABLE
 from app.outbox.service import add
 from app.payments import failures
 from app.payments import queries as payment_queries
@@ -107,6 +108,9 @@ def _captured(order: LockedOrder, applied: Applied, actor: Actor) -> str:
         return _complete_or_refund(order, applied, actor)
     if order.status == "payment_failed":
         return _revive_or_refund(order, applied, actor)
+    if order.status in REFUNDABLE:
+        text = "Another payment arrived for this order, which had been paid already. We are sending that money back."
+        return _give_money_back(order, applied, actor, text=text, reason="paid_twice")
     text = "A payment arrived after this order had ended. We are sending the money back to your card."
     return _give_money_back(order, applied, actor, text=text, reason="late_capture")
 

@@ -79,7 +79,7 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """One order, complete (api.md, Orders)."""
+    """One order, complete (api.md, Orders). `failure_code`: why its payment failed, while that is how it stands."""
 
     id: uuid.UUID
     customer_id: uuid.UUID
@@ -232,7 +232,7 @@ def _view(
         shipping_method=order.shipping_method,
         email=order.email,
         address=order.address,
-        failure_code=order.failure_code,
+        failure_code=order.failure_code if order.status == "payment_failed" else None,
         can_cancel=order.status in CANCELLABLE,
         attempt=order.attempt,
         lines=[_line(line, order.currency) for line in lines[order.id]],

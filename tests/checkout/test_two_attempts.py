@@ -19,7 +19,9 @@ from app.orders.queries import get_order_view
 from app.outbox.models import OutboxRow
 from app.payments import queries as payment_queries
 from app.rewards.queries import get_balance
+from jobs.letters import DRAFTS, REASONS
 from tests.checkout.conftest import Shopper, present, truth_about
+from tests.checkout.elsewhere import jobs_of
 from tests.factories.people import actor_of
 from tests.factories.shop import stock_of
 from tests.sandbox.peers import Gateway
@@ -86,6 +88,25 @@ def test_the_other_attempt_that_was_faster_is_given_back_and_the_order_stays(
         (8_000, 0),
         (8_000, 8_000),
     ]
+    late = [one.text for one in get_order_view(number).timeline if one.event == "late_payment"]
+    assert [text[:72] for text in late] == [
+        "Another payment arrived for this order, which had been paid already. We "
+    ]
+    (job,) = jobs_of(number, "mail.order_refunded")
+    assert DRAFTS["order_refunded"](job.payload).context["reason"] == REASONS["paid_twice"]
+
+
+def test_an_order_that_goes_ahead_after_all_has_not_failed(gateway: SandboxGateway, peer: Gateway) -> None:
+    """Its story tells that a card said no."""
+    shopper = Shopper(gateway, points=5_000)
+    number = shopper.place(shopper.quote(500), "pm_card_chargeDeclinedExpiredCard")["number"]
+    first, truth = truth_about(gateway, number)
+    assert get_order_view(number).failure_code == "CARD_EXPIRED"
+    peer.control(f"payments/{truth.gateway_ref}/late-authorize")
+    assert ask(gateway, first) == "captured"
+    order = get_order_view(number)
+    assert (order.status, order.failure_code) == ("paid", None)
+    assert {"payment_failed", "revived"} <= {one.event for one in order.timeline}
 
 
 def test_the_wish_to_cancel_holds_whichever_attempt_pays(gateway: SandboxGateway, peer: Gateway) -> None:
