@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -166,7 +166,7 @@ def keep(day: date) -> None:
 
 def _some(refs: Iterable[str]) -> list[str]:
     found = sorted(refs)
-    return random.sample(found, min(MOST_RETRIED, len(found)))
+    return secrets.SystemRandom().sample(found, min(MOST_RETRIED, len(found)))
 
 
 def _is_id(ref: str) -> bool:

@@ -6,7 +6,7 @@ Safe to run twice and at once: one run at a time holds the lock, and all that is
 
 from __future__ import annotations
 
-import random
+import secrets
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -147,7 +147,7 @@ def _retry_broken(report: Report, gateway: Gateway, actor: Actor) -> None:
     once_broken = sorted(issues.list_open_refs(BROKEN) - report.broken)
     end_reading()
     silent = 0
-    for ref in random.sample(once_broken, min(BATCH, len(once_broken))):
+    for ref in secrets.SystemRandom().sample(once_broken, min(BATCH, len(once_broken))):
         about = uuid.UUID(ref)
         said = _unless_broken(report, about, partial(ask_about, about=about, gateway=gateway, actor=actor))
         if said:
