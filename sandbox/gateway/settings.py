@@ -31,6 +31,7 @@ FAULTS = (*ANSWERS, *(f"webhook_{name}" for name in WEBHOOKS))
 TUNING: dict[str, Any] = {
     "latency_ms": 0,
     "timeout_seconds": 30.0,
+    "hang_up": 0,  # 1: what was withheld never comes, the connection is closed when the time is over
     "late_seconds": 5.0,
     "webhook_delay_seconds": 0.2,
     "retry_seconds": [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600],

@@ -67,6 +67,8 @@ def strike_before(fault: str) -> Response | None:
     if fault in ("timeout_before", "delayed"):
         time.sleep(bank().settings.tuning["timeout_seconds"])
     if fault == "timeout_before":
+        if bank().settings.tuning["hang_up"]:
+            return abort_connection("reset")
         raise ApiError(503, "api_error", "unavailable", "Nothing was done.")
     return None
 
@@ -75,6 +77,8 @@ def strike_after(fault: str, body: dict[str, Any]) -> Response | None:
     """The faults that come when all is done; None: answer as if nothing were."""
     if fault == "timeout_after":
         time.sleep(bank().settings.tuning["timeout_seconds"])
+    if fault in ("timeout_after", "delayed") and bank().settings.tuning["hang_up"]:
+        return abort_connection("reset")
     if fault == "error_500_after":
         raise ApiError(500, "api_error", "internal_error", "Something went wrong.")
     if fault == "reset_after":

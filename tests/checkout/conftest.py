@@ -28,7 +28,7 @@ from tests.factories.shop import TERMS, fill_cart, make_address, make_variant
 from tests.sandbox.peers import KEY, SECRET, Gateway
 
 PAYABLE_FOR = timedelta(days=7)
-TIMEOUTS = Timeouts(connect=0.5, read=0.5, total=1.5)
+TIMEOUTS = Timeouts(connect=3.0, read=3.0, total=3.0)
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,10 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture
 def peer(process: Gateway) -> Gateway:
-    """The gateway, empty and without faults; withheld answers come after the shop has given up waiting."""
+    """The gateway, empty and without faults; what it withholds never comes, however patient the shop is."""
     process.control("reset")
-    process.control("tuning", {"timeout_seconds": 0.8, "late_seconds": 0.2, "webhook_delay_seconds": 0})
+    tuning = {"timeout_seconds": 0.3, "hang_up": 1, "late_seconds": 0.2, "webhook_delay_seconds": 0}
+    process.control("tuning", tuning)
     return process
 
 

@@ -47,7 +47,8 @@ class Stage:
 
     def __init__(self, shop: LiveShop) -> None:
         self.shop = shop
-        shop.control("tuning", {"timeout_seconds": 1.5, "late_seconds": 0.2, "webhook_delay_seconds": 0})
+        tuning = {"timeout_seconds": 0.8, "hang_up": 1, "late_seconds": 0.2, "webhook_delay_seconds": 0}
+        shop.control("tuning", tuning)
         shop.control("webhooks", {"mode": "hold"})
         shop.suspend_task(RECONCILE_TASK)
 
@@ -117,7 +118,9 @@ class Stage:
 
     def drain(self) -> None:
         """Until the last job is done, those included that a dead worker had begun."""
-        wait_for(lambda: not self.shop.rows("SELECT 1 FROM outbox WHERE done_at IS NULL"), 60, "the last job")
+        wait_for(
+            lambda: not self.shop.rows("SELECT 1 FROM outbox WHERE done_at IS NULL"), 180, "the last job"
+        )
 
     def deliver_callbacks(self, played: Played) -> None:
         for payment in self.shop.payments_of(played.number or ""):
@@ -142,7 +145,7 @@ class Stage:
 
     def _expire(self, played: Played) -> None:
         """The scheduler dies while it takes points away whose time is over."""
-        soon = clock.now() + timedelta(seconds=1)
+        soon = clock.now() + timedelta(seconds=2)
         with self.shop.app.app_context(), transaction():
             give_points(played.shopper.id, played.case.points, expires_at=soon)
         wait_for(lambda: clock.now() > soon, 10, "the end of the points")

@@ -15,7 +15,7 @@ from tests.gateways.houses import House, SandboxHouse, StripeHouse
 from tests.gateways.recorded import RecordedStripe
 from tests.sandbox.peers import KEY, SECRET, Gateway
 
-TIMEOUTS = Timeouts(connect=0.5, read=0.5, total=1.5)
+TIMEOUTS = Timeouts(connect=3.0, read=3.0, total=3.0)
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,10 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture
 def peer(process: Gateway) -> Gateway:
-    """The gateway without payments and faults; its withheld answers come after the adapter has given up."""
+    """The gateway without payments and faults; what it withholds never comes, however patient the adapter is."""
     process.control("reset")
-    process.control("tuning", {"timeout_seconds": 0.8, "late_seconds": 0.2, "webhook_delay_seconds": 0})
+    tuning = {"timeout_seconds": 0.3, "hang_up": 1, "late_seconds": 0.2, "webhook_delay_seconds": 0}
+    process.control("tuning", tuning)
     return process
 
 
@@ -76,7 +77,7 @@ def stripe_gateway(app: Flask, app_context: None, books: RecordedStripe) -> Stri
         url=books.url,
         key="sk_test_1",
         webhook_secrets=["whsec_1"],
-        timeouts=Timeouts(connect=0.5, read=0.5, total=2.0),
+        timeouts=TIMEOUTS,
         currency="HKD",
         orders_url="https://shop.example/account/orders",
     )

@@ -20,7 +20,7 @@ from app.payments.gateway import ChargeRequest, Gateway, PaymentMethod, Snapshot
 from tests.sandbox import peers
 from tests.sandbox.peers import Process, wait_for
 
-TIMEOUTS = Timeouts(connect=0.5, read=1.0, total=3.0)
+TIMEOUTS = Timeouts(connect=3.0, read=3.0, total=3.0)
 SECRETS = ["whsec_new", "whsec_old"]
 AMOUNT = 12_345
 REFERENCE = "MPC-AAAAA-00001"
@@ -141,7 +141,7 @@ class Localstripe(Process):
         wait_for(lambda: self.call("GET", "/v1/refunds").ok)
 
     def call(self, method: str, path: str, data: Any = None) -> requests.Response:
-        return requests.request(method, self.url + path, data=data, auth=(self.KEY, ""), timeout=5)
+        return requests.request(method, self.url + path, data=data, auth=(self.KEY, ""), timeout=30)
 
     def post(self, path: str, data: Any = None) -> dict[str, Any]:
         answer = self.call("POST", path, data or {})

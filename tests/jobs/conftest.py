@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import uuid
@@ -17,6 +16,7 @@ from redis import Redis
 
 from app.gateways.breaker import BreakingGateway
 from embedded import services
+from embedded.state import State
 from tests.conftest import ENVIRONMENT, ROOT
 from tests.sandbox.peers import KEY, SECRET, Gateway, Process
 
@@ -34,11 +34,12 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 @pytest.fixture(scope="module")
 def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """`smtp_port` and `url`, of a mailbox process."""
-    port = free_port()
+    folder = tmp_path_factory.mktemp("mailbox")
+    port = State(folder).port("smtp")
     running = Process(
         "sandbox.mailbox",
         *("--smtp-port", str(port), "--http-port", "0"),
-        *("--data", str(tmp_path_factory.mktemp("mailbox"))),
+        *("--data", str(folder / "mails")),
     )
     running.smtp_port = port  # type: ignore[attr-defined]
     yield running
@@ -67,9 +68,9 @@ def surroundings(
         "SANDBOX_GATEWAY_URL": process.url,
         "SANDBOX_GATEWAY_KEY": KEY,
         "SANDBOX_WEBHOOK_SECRET": SECRET,
-        "GATEWAY_CONNECT_SECONDS": "0.5",
-        "GATEWAY_READ_SECONDS": "0.5",
-        "GATEWAY_TOTAL_SECONDS": "1.5",
+        "GATEWAY_CONNECT_SECONDS": "3",
+        "GATEWAY_READ_SECONDS": "3",
+        "GATEWAY_TOTAL_SECONDS": "3",
         "MAIL_PORT": str(mailbox.smtp_port),  # type: ignore[attr-defined]
         "BASE_URL": "http://shop.test",
     }
@@ -94,7 +95,8 @@ def app(surroundings: dict[str, str]) -> Iterator[Flask]:
 def peer(process: Gateway) -> Gateway:
     """The gateway, empty and without faults, keeping its callbacks to itself."""
     process.control("reset")
-    process.control("tuning", {"timeout_seconds": 0.8, "late_seconds": 0.1, "webhook_delay_seconds": 0})
+    tuning = {"timeout_seconds": 0.3, "hang_up": 1, "late_seconds": 0.1, "webhook_delay_seconds": 0}
+    process.control("tuning", tuning)
     process.control("webhooks", {"mode": "hold"})
     return process
 
@@ -133,8 +135,3 @@ def start(surroundings: dict[str, str]) -> Iterator[Callable[..., subprocess.Pop
 def crashes(tmp_path: Path) -> Path:
     """The folder of armed crash points: `(crashes / "relay.before_mark").touch()`."""
     return tmp_path
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

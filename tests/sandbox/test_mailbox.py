@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import smtplib
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,21 +12,16 @@ from pathlib import Path
 import pytest
 import requests
 
+from embedded.state import State
 from sandbox.mailbox.store import MOST
 from sandbox.mailbox.store import Mailbox as Store
 from tests.sandbox.peers import ROOT, Process
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Mailbox(Process):
     def __init__(self, data: Path) -> None:
-        self.smtp_port = free_port()
-        flags = ["--smtp-port", str(self.smtp_port), "--http-port", "0", "--data", str(data)]
+        self.smtp_port = State(data).port("smtp")
+        flags = ["--smtp-port", str(self.smtp_port), "--http-port", "0", "--data", str(data / "mails")]
         super().__init__("sandbox.mailbox", *flags)
 
     def send(self, to: str, subject: str, html: str = "") -> None:
@@ -41,7 +35,7 @@ class Mailbox(Process):
             session.send_message(message)
 
     def get(self, path: str) -> requests.Response:
-        return requests.get(self.url + path, timeout=5)
+        return requests.get(self.url + path, timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +47,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
 
 @pytest.fixture
 def mailbox(running: Mailbox) -> Mailbox:
-    requests.delete(running.url + "/api/messages", timeout=5)
+    requests.delete(running.url + "/api/messages", timeout=30)
     return running
 
 
@@ -92,7 +86,7 @@ def test_the_pages_show_text_and_html_apart(mailbox: Mailbox) -> None:
 
 def test_delete_all(mailbox: Mailbox) -> None:
     mailbox.send("ann@demo.example", "One")
-    assert requests.post(mailbox.url + "/delete", timeout=5).status_code == 200
+    assert requests.post(mailbox.url + "/delete", timeout=30).status_code == 200
     assert mailbox.get("/api/messages").json()["messages"] == []
     assert mailbox.get("/messages/20260101T000000000000-00000000").status_code == 404
 
@@ -100,7 +94,7 @@ def test_delete_all(mailbox: Mailbox) -> None:
 def test_a_taken_port_is_said_in_one_sentence(mailbox: Mailbox, tmp_path: Path) -> None:
     flags = ["--smtp-port", str(mailbox.smtp_port), "--http-port", "0", "--data", str(tmp_path)]
     command = [sys.executable, "-m", "sandbox.mailbox", *flags]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
     assert ended.stderr.startswith(f"mailbox: cannot take mail on 127.0.0.1:{mailbox.smtp_port}: ")
     assert "Traceback" not in ended.stderr

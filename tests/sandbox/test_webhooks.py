@@ -35,9 +35,10 @@ def test_a_webhook_is_signed_and_carries_the_payment(gateway: Gateway, shop: Sho
 def test_whoever_waits_for_a_withheld_answer_hears_the_truth_only_afterwards(
     gateway: Gateway, shop: Shop, token: str, told: str
 ) -> None:
+    gateway.control("tuning", {"timeout_seconds": 1.5})
     with pytest.raises(requests.ReadTimeout):
         gateway.pay(token, "k1", wait=0.3)
-    truth = gateway.truth("k1")
+    truth = wait_for(lambda: (found := gateway.truth("k1")).get("status") and found)
     (delivery,) = gateway.events(truth["id"])[0]["deliveries"]
     assert (truth["status"], delivery["state"]) == (told.removeprefix("payment."), "pending")
     wait_for(lambda: shop.types(truth["id"]) == [told])
@@ -72,7 +73,8 @@ def test_what_a_token_tells(gateway: Gateway, shop: Shop, token: str, expected: 
     body = gateway.pay(token, "k1").json()
     payment = body.get("payment", body)["id"]
     wait_for(lambda: len(shop.of(payment)) >= len(expected))
-    assert shop.types(payment) == expected
+    told = shop.types(payment)
+    assert told == expected if "out_of_order" in token else sorted(told) == sorted(expected)
     assert len({event["id"] for event in shop.of(payment)}) == len(set(expected))
 
 

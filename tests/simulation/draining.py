@@ -11,6 +11,7 @@ from jobs.registry import tasks
 from tests.live.shop import LiveShop
 from tests.simulation import bank
 from tests.simulation.office import DUE, send_refunds_again
+from tests.simulation.world import WAITS
 from tests.verify import OPEN, at_the_gateway
 
 if TYPE_CHECKING:
@@ -113,5 +114,4 @@ def _match(history: History) -> None:
 def _end_faults(history: History) -> None:
     answer = history.world.peer.call("DELETE", "/control/faults")
     assert answer.status_code == 200, answer.text
-    tuning = {"timeout_seconds": 0.3, "late_seconds": 10**7, "webhook_delay_seconds": 0}
-    history.world.peer.control("tuning", tuning)
+    history.world.peer.control("tuning", WAITS)

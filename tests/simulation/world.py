@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import random
-import socket
 import sqlite3
 import string
 import uuid
@@ -30,6 +29,7 @@ from app.gateways.sandbox import SandboxGateway
 from app.kernel import clock, ids
 from app.outbox.service import QUEUES
 from embedded import services
+from embedded.state import State
 from jobs.process import queue_of, redis_from
 from sandbox.mailbox.store import parse
 from tests.conftest import ENVIRONMENT
@@ -39,7 +39,8 @@ from tests.simulation.wiping import Wiper
 
 EPOCH = datetime(2028, 1, 1, tzinfo=UTC)
 NEVER = 10**7
-GATEWAY_SECONDS = {"connect": "0.5", "read": "0.25", "total": "1"}
+GATEWAY_SECONDS = {"connect": "1", "read": "1", "total": "1"}  # a 429 asks for a second: it is not sent again
+WAITS = {"timeout_seconds": 0.1, "hang_up": 1, "late_seconds": NEVER, "webhook_delay_seconds": 0}
 
 
 class _SeededSecrets:
@@ -82,7 +83,7 @@ class World:
         self._gateway_store = sqlite3.connect(folder / "gateway" / "gateway.sqlite3", isolation_level=None)
         self._gateway_store.row_factory = sqlite3.Row
         self._closing.callback(self._gateway_store.close)
-        smtp_port = _free_port()
+        smtp_port = State(folder).port("smtp")
         self._mails = folder / "mailbox"
         flags = ("--smtp-port", str(smtp_port), "--http-port", "0", "--data", str(self._mails))
         self._mailbox = Process("sandbox.mailbox", *flags)
@@ -126,9 +127,7 @@ class World:
         requests.delete(f"{self._mailbox.url}/api/messages", timeout=10).raise_for_status()
         self.peer.control("reset")
         self.peer.control("webhooks", {"mode": "hold"})
-        self.peer.control(
-            "tuning", {"timeout_seconds": 0.3, "late_seconds": NEVER, "webhook_delay_seconds": 0}
-        )
+        self.peer.control("tuning", WAITS)
         start = EPOCH + timedelta(seconds=rng.randrange(0, 400 * 24 * 3600))
         with ExitStack() as times, pytest.MonkeyPatch.context() as patch:
             self._times = times
@@ -199,8 +198,3 @@ def _app(environ: dict[str, str]) -> Flask:
         from app import create_app
 
         return create_app({"CACHE_KEY_PREFIX": f"test:{uuid.uuid4().hex}:"})
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -28,7 +28,7 @@ from tests.sandbox.peers import KEY, SECRET, Gateway
 from tests.web.people import sign_in, sign_up
 from tests.web.visitor import Page, Visitor
 
-TIMEOUTS = Timeouts(connect=0.5, read=0.5, total=1.5)
+TIMEOUTS = Timeouts(connect=3.0, read=3.0, total=3.0)
 
 
 class Buyer(Visitor):
@@ -90,9 +90,9 @@ def gateway_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatewa
 
 @pytest.fixture
 def peer(app: Flask, gateway_process: Gateway) -> Iterator[Gateway]:
-    """The gateway, empty and without faults, behind this app; it waits longer than the shop does."""
+    """The gateway, empty and without faults, behind this app; what it withholds never comes."""
     gateway_process.control("reset")
-    gateway_process.control("tuning", {"timeout_seconds": 0.8, "webhook_delay_seconds": 0})
+    gateway_process.control("tuning", {"timeout_seconds": 0.3, "hang_up": 1, "webhook_delay_seconds": 0})
     before = app.extensions["gateway"]
     app.extensions["gateway"] = SandboxGateway(
         url=gateway_process.url, key=KEY, webhook_secrets=[SECRET], timeouts=TIMEOUTS

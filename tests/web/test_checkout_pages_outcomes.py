@@ -17,7 +17,7 @@ from app.kernel.database import end_reading
 from app.payments import queries as payments
 from app.payments.gateway import Snapshot
 from tests.factories.shop import fill_cart
-from tests.sandbox.peers import wait_for
+from tests.sandbox.peers import Gateway, wait_for
 from tests.web.conftest import Buyer
 from tests.web.visitor import Page, Visitor
 
@@ -41,7 +41,7 @@ def settle(shopper: Buyer, number: str) -> None:
 def at_the_bank(page: Page, decision: str) -> str:
     """Decide on the gateway's page; the path it sends the shopper back to."""
     assert page.leaves_for is not None
-    answer = requests.post(page.leaves_for, {"decision": decision}, allow_redirects=False, timeout=5)
+    answer = requests.post(page.leaves_for, {"decision": decision}, allow_redirects=False, timeout=30)
     assert answer.status_code == 303, answer.text
     back = urlsplit(answer.headers["Location"])
     return f"{back.path}?{back.query}"
@@ -240,12 +240,13 @@ def test_the_gateways_own_page_takes_the_card(buyer: Make) -> None:
     page = shopper.press("Pay HK$130.00", card="hosted")
     assert page.leaves_for is not None
     form = {"decision": "pay", "number": "4242 4242 4242 4242"}
-    answer = requests.post(page.leaves_for, form, allow_redirects=False, timeout=5)
+    answer = requests.post(page.leaves_for, form, allow_redirects=False, timeout=30)
     back = urlsplit(answer.headers["Location"])
     assert shopper.go(f"{back.path}?{back.query}").heading == PAID
 
 
-def test_a_double_click_while_the_bank_is_slow_shows_the_one_order(buyer: Make) -> None:
+def test_a_double_click_while_the_bank_is_slow_shows_the_one_order(buyer: Make, peer: Gateway) -> None:
+    peer.control("tuning", {"timeout_seconds": 2})
     shopper = buyer(points=5_000)
     form = shopper.to_pay()
     second = Visitor(shopper.app.test_client())
