@@ -95,7 +95,8 @@ def issues_of(number: str) -> list[tuple[str, str]]:
 
 
 def audited(number: str) -> list[AuditEntry]:
-    return list(session().scalars(select(AuditEntry).where(AuditEntry.target_id == number)))
+    about = select(AuditEntry).where(AuditEntry.target_id == number)
+    return list(session().scalars(about.order_by(AuditEntry.seq)))
 
 
 def jobs_of(number: str, topic: str) -> list[OutboxRow]:

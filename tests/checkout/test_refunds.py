@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import psycopg
@@ -36,6 +35,7 @@ from tests.checkout.refunding import (
     send,
     sku_of,
 )
+from tests.sandbox.peers import Gateway, wait_for
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -134,14 +134,14 @@ def test_thirty_refunds_of_one_payment_at_once(app: Flask, gateway: SandboxGatew
     assert len(card_refunds_of(number)) == 2
 
 
-def test_the_refund_goes_to_the_payment_that_paid(gateway: SandboxGateway) -> None:
+def test_the_refund_goes_to_the_payment_that_paid(gateway: SandboxGateway, peer: Gateway) -> None:
     """A first card said no, the second paid; then the first charges after all, and that money goes back by itself."""
     shopper = Shopper(gateway)
     number = shopper.place(shopper.quote(), "pm_sandbox_late_authorization_lost_webhook")["number"]
     assert shopper.pay_again(number, "pm_card_visa")["status"] == "paid"
     first, second = [payment.id for payment in payment_queries.list_payments_of(number)]
     session().rollback()
-    time.sleep(0.4)
+    wait_for(lambda: peer.truth(str(first))["status"] == "captured")
     ask_payment(payment_id=first, gateway=gateway, actor=system("test"))
     assert [refund.amount for refund in payment_queries.list_refunds_of(first)] == [13_000]
     made = give_back(number)

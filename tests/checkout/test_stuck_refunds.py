@@ -92,7 +92,8 @@ def test_a_refund_that_was_refused_is_sent_again_under_a_new_key(
     assert states(number) == ("paid", ["stuck"], ["failed", "failed"])
     assert len(peer.call("GET", "/v1/refunds").json()["data"]) == 2
     assert issues_of(number) == [("refund_stuck", "resolved"), ("refund_stuck", "open")]
-    entry = session().scalars(select(AuditEntry).where(AuditEntry.target_id == number)).all()[-1]
+    about = select(AuditEntry).where(AuditEntry.target_id == number)
+    entry = session().scalars(about.order_by(AuditEntry.seq)).all()[-1]
     assert (entry.action, entry.actor_id) == ("order.refund_sent_again", STAFF.id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import pytest
@@ -27,6 +28,8 @@ from tests.sandbox.peers import Gateway
 pytestmark = pytest.mark.usefixtures("app_context")
 JOBS = system("payments.reconcile")
 KIND = "payment_without_order"
+# of the card, alone: ids have any four digits by chance
+LAST_FOUR = re.compile(r"(?<![0-9A-Za-z.-])4242(?![0-9A-Za-z.-])")
 
 
 class PaidTwice:
@@ -81,7 +84,7 @@ def test_it_is_logged_counted_and_listed_until_it_has_gone_back(
         "PAYMENT_WITHOUT_ORDER",
         "late_capture",
     )
-    assert "4242" not in str(paid.logs)
+    assert not LAST_FOUR.search(str(paid.logs))
     issue = queries.get_issue(KIND, str(paid.late))
     assert (issue.state, issue.detail["order_number"], issue.detail["amount"]) == (
         "open",

@@ -216,8 +216,11 @@ def test_statements_are_few_cold_and_none_warm(app: Flask, client: FlaskClient, 
     with statements(app) as cold_ones:
         client.get(API + path)
     assert len(cold_ones) <= most, cold_ones
-    with statements(app) as warm_ones:
-        assert client.get(API + path).status_code == 200
+    for _ in range(20):  # what is kept for a second may be over in the meantime, and is then made again
+        with statements(app) as warm_ones:
+            assert client.get(API + path).status_code == 200
+        if not warm_ones:
+            break
     assert warm_ones == []
 
 

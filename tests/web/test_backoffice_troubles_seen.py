@@ -45,7 +45,8 @@ def test_disputes_from_the_first_page(app: Flask, peer: Gateway, page: Page) -> 
         look(page)
     page.goto("/admin/")
     look(page)
-    page.click("a:has-text('Disputes to answer')")
+    with page.expect_navigation(wait_until="load"):
+        page.click("a:has-text('Disputes to answer')")
     assert page.locator("tbody tr").count() >= 1
     look(page)
     page.goto("/admin/disputes/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import uuid
 from collections.abc import Iterator
 
@@ -22,14 +23,15 @@ def limited(app: Flask) -> Iterator[Flask]:
 
     assert ENVIRONMENT["RATE_LIMITS"] == "off"
     prefix, limiter._key_prefix = limiter._key_prefix, uuid.uuid4().hex
-    yield create_app({"RATELIMIT_ENABLED": True})
+    patient = {"socket_connect_timeout": 5, "socket_timeout": 5}
+    yield create_app({"RATELIMIT_ENABLED": True, "RATELIMIT_STORAGE_OPTIONS": patient})
     limiter._key_prefix, limiter.enabled = prefix, False
 
 
 @pytest.fixture
 def client(limited: Flask) -> FlaskClient:
     client = limited.test_client()
-    client.environ_base["REMOTE_ADDR"] = f"2001:db8::{uuid.uuid4().hex[:4]}"
+    client.environ_base["REMOTE_ADDR"] = str(ipaddress.IPv6Address(uuid.uuid4().int))
     return client
 
 
