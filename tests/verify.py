@@ -56,7 +56,7 @@ def differences(shop: LiveShop, *, settled: bool = True) -> list[str]:
     return found + [f"still open: {row['what']}" for row in shop.rows(OPEN)] if settled else found
 
 
-def assert_right(shop: LiveShop, *, seconds: float = 30) -> None:
+def assert_right(shop: LiveShop, *, seconds: float = 120) -> None:
     """All jobs run to their end, and then everything adds up."""
     wait_for(lambda: not shop.rows("SELECT 1 FROM outbox WHERE done_at IS NULL"), seconds, "the last job")
     assert differences(shop) == []

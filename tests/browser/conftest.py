@@ -31,7 +31,7 @@ def window(chrome: Browser) -> Iterator[Open]:
 
     def make(size: ViewportSize, *, script: bool = True) -> Shown:
         context = chrome.new_context(viewport=size, java_script_enabled=script)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         problems: list[str] = []
         page = context.new_page()
 

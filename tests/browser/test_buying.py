@@ -31,7 +31,7 @@ def make_person(shop: LiveShop, points: int = 5_000) -> Person:
     """Registered, with points, an address, and a cart of 100.00."""
     email = f"{uuid.uuid4().hex}@example.test"
     body = {"email": email, "password": PASSWORD, "name": "Mei Chan"}
-    answer = requests.post(f"{shop.stack.url}/api/v1/auth/register", json=body, timeout=10)
+    answer = requests.post(f"{shop.stack.url}/api/v1/auth/register", json=body, timeout=30)
     person_id = uuid.UUID(answer.json()["data"]["customer"]["id"])
     with shop.app.app_context():
         with transaction():
@@ -116,8 +116,10 @@ def test_every_page_around_money_is_accessible(shop: LiveShop, window: Open, siz
     expect(page.locator("h1")).to_have_text("Thank you, your order is paid")
     shown.look()
     page.click("text=See the order")
+    expect(page.locator("h1")).to_contain_text("Order MPC-")
     shown.look()
     page.click("text=Cancel this order")
+    expect(page.locator("text=Yes, cancel the order")).to_be_visible()
     shown.look()
     for path in ("/account/orders", "/account/miles"):
         page.goto(shop.stack.url + path)
@@ -156,7 +158,7 @@ def test_a_pending_payment_becomes_paid_on_the_open_page(shop: LiveShop, window:
     number = page.url.rpartition("/")[2]
     shop.let_pass(1, [number])
     shop.run_task("payments.reconcile")
-    expect(page.locator("h1")).to_have_text("Thank you, your order is paid", timeout=20_000)
+    expect(page.locator("h1")).to_have_text("Thank you, your order is paid", timeout=60_000)
     assert page.url == f"{shop.stack.url}/checkout/result/{number}"
 
 

@@ -61,7 +61,7 @@ def test_a_refund_that_no_card_takes_is_paid_another_way(shop: LiveShop, window:
         for key in ("a", "b"):
             give_back(number, lines=[(sku_of(number), 1)], key=key)
     stuck = "SELECT 1 FROM order_refund r JOIN orders o ON o.id = r.order_id WHERE o.number = %s AND r.state = 'stuck'"
-    wait_for(lambda: len(shop.rows(stuck, number)) == 2, 20, "the bank's refusal")
+    wait_for(lambda: len(shop.rows(stuck, number)) == 2, 60, "the bank's refusal")
     _, support = hire(shop.app, "support")
     for size, reference in ((PHONE, "FT2026" * 16), (DESK, "FT-2")):
         shown = window(size)

@@ -284,6 +284,6 @@ def test_two_last_units_at_once_leave_the_product_sold_out(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert [v[6] for v in variants(owner, "last")] == ["sold_out", "sold_out"]
     assert product(owner, "last")["availability"] == "sold_out"

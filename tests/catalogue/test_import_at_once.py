@@ -27,7 +27,7 @@ def test_two_imports_at_once_take_turns(app: Flask, owner: psycopg.Connection, t
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert failures == []
     assert owner.execute("SELECT count(*) FROM product WHERE slug LIKE 'at-once-%'").fetchone() == (30,)
     assert owner.execute("SELECT count(*) FROM brand WHERE name LIKE 'At once %'").fetchone() == (30,)

@@ -58,7 +58,7 @@ def send(app: Flask, contains: str) -> list[str]:
 
 def received(mailbox: Process, contains: str) -> list[dict[str, Any]]:
     """Mails whose subject or text contains this, newest first."""
-    found = requests.get(f"{mailbox.url}/api/messages", params={"limit": 200}, timeout=5).json()["messages"]
+    found = requests.get(f"{mailbox.url}/api/messages", params={"limit": 200}, timeout=30).json()["messages"]
     return [mail for mail in found if contains in mail["subject"] + mail["text"]]
 
 
@@ -180,7 +180,7 @@ def test_a_name_cannot_break_out(app: Flask, gateway: SandboxGateway, mailbox: P
         add(Job("mail.staff_alert", f"alert:{customer_id}", {"subject": name, "text": "x"}, queue="mail"))
     assert len(send(app, str(customer_id))) == 2
     email = get_customer(customer_id).email
-    found = requests.get(f"{mailbox.url}/api/messages", params={"to": email}, timeout=5).json()["messages"]
+    found = requests.get(f"{mailbox.url}/api/messages", params={"to": email}, timeout=30).json()["messages"]
     assert len(found) == 1
     assert "<script>" not in found[0]["html"]
     assert "&lt;script&gt;" in found[0]["html"]
@@ -259,7 +259,7 @@ def test_an_adjustment_gives_the_reason_and_not_the_note_for_staff(app: Flask, m
             actor=support,
         )
     assert send(app, str(adjustment.id)) == ["mail.points_adjusted"]
-    found = requests.get(f"{mailbox.url}/api/messages", params={"to": email}, timeout=5).json()["messages"]
+    found = requests.get(f"{mailbox.url}/api/messages", params={"to": email}, timeout=30).json()["messages"]
     assert "took 300 miles from your account" in found[0]["text"]
     assert "New balance: 700 miles" in found[0]["text"]
     assert "Reason: Misuse" in found[0]["text"]

@@ -67,7 +67,7 @@ def test_a_refund_that_was_paid_another_way(
     for part in (mail["text"], visible(mail["html"])):
         for said in (*words[1:], number, "HK$230.00"):
             assert said in part, said
-    requests.delete(f"{mailbox.url}/api/messages", timeout=5)
+    requests.delete(f"{mailbox.url}/api/messages", timeout=30)
 
 
 def test_the_language_counts_that_is_chosen_when_the_mail_is_written(
@@ -96,7 +96,7 @@ def test_an_adjustment_and_a_welcome(app: Flask, mailbox: Process) -> None:
         add(Job("mail.welcome", f"hello:{customer_id}", {"customer_id": str(customer_id)}, queue="mail"))
     email = get_customer(customer_id).email
     assert send(app, f"hello:{customer_id}") == ["mail.welcome"]
-    (mail,) = requests.get(f"{mailbox.url}/api/messages", params={"to": email}, timeout=5).json()["messages"]
+    (mail,) = requests.get(f"{mailbox.url}/api/messages", params={"to": email}, timeout=30).json()["messages"]
     assert mail["subject"] == "歡迎來到 Miles Plus Cash"
     assert "陳美兒，您好：" in mail["text"]
     assert "陳美兒，歡迎您" in mail["html"]
@@ -109,6 +109,6 @@ def test_a_language_that_the_shop_no_longer_has_is_english(app: Flask, mailbox: 
         add(Job("mail.welcome", f"lost:{customer_id}", {"customer_id": str(customer_id)}, queue="mail"))
     email = get_customer(customer_id).email
     assert send(app, f"lost:{customer_id}") == ["mail.welcome"]
-    (mail,) = requests.get(f"{mailbox.url}/api/messages", params={"to": email}, timeout=5).json()["messages"]
+    (mail,) = requests.get(f"{mailbox.url}/api/messages", params={"to": email}, timeout=30).json()["messages"]
     assert mail["subject"] == "Welcome to Miles Plus Cash"
     assert '<html lang="en">' in mail["html"]

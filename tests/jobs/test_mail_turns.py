@@ -126,7 +126,7 @@ def test_a_transfer_is_confirmed_by_one_and_told_the_other(app: Flask, mailbox: 
     assert send(app, f"transfer_received:{transfer.id}") == ["mail.transfer_received"]
     texts = []
     for email in emails:
-        found = requests.get(f"{mailbox.url}/api/messages", params={"to": email}, timeout=5).json()[
+        found = requests.get(f"{mailbox.url}/api/messages", params={"to": email}, timeout=30).json()[
             "messages"
         ]
         texts.append(found[0]["text"])

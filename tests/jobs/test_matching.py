@@ -228,7 +228,7 @@ def test_two_at_once_are_one(app: Flask, gateway: SandboxGateway, peer: Gateway)
 
         thread = threading.Thread(target=other)
         thread.start()
-        thread.join(10)
+        thread.join(60)
         assert runs == [None]
     assert issues() == []
     run(gateway)

@@ -218,7 +218,7 @@ def test_two_runs_at_once_are_one(app: Flask, gateway: SandboxGateway, peer: Gat
 
         thread = threading.Thread(target=other)
         thread.start()
-        thread.join(10)
+        thread.join(60)
         assert reports == [None]
     assert state_of(number)[0] == "payment_pending"
     assert run(gateway, minutes=2).changed == 1

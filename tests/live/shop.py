@@ -135,7 +135,7 @@ class LiveShop:
             "UPDATE job_run SET next_run_at = now() + interval '1 day' WHERE name = %s RETURNING name", name
         )
 
-    def run_task(self, name: str, seconds: float = 60) -> None:
+    def run_task(self, name: str, seconds: float = 180) -> None:
         """Make a scheduled task due; returns when the scheduler process has run it from start to end."""
         began = self.one("SELECT clock_timestamp() AS at")["at"]
         self.make_due(name)

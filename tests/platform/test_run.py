@@ -72,8 +72,11 @@ class Launched:
             )
 
     def wait_until_ready(self) -> str:
-        deadline = time.monotonic() + 60
-        while "Stop, start over" not in self.log.read_text():
+        return self.wait_until_said("Stop, start over")
+
+    def wait_until_said(self, words: str) -> str:
+        deadline = time.monotonic() + 120
+        while words not in self.log.read_text():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
@@ -105,7 +108,7 @@ def _get(port: int) -> tuple[int, str]:
 
 
 def _eventually_ready(port: int) -> tuple[int, str]:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         with suppress(OSError):
             return _get(port)
@@ -130,17 +133,17 @@ def test_one_command_starts_everything_survives_kill_9_and_stops_everything(proj
     for line in (
         "setup     | upgraded",
         "setup     | seeded",
-        "worker    | up",
         f"http://127.0.0.1:{port}/api/docs",
     ):
         assert line in said
+    first.wait_until_said("worker    | up")
     assert set(_members(base).values()) == {"gateway", "mailbox", "web", "worker", "relay", "scheduler"}
     assert _get(port) == (200, '{"owner":false,"process":"web"}\n')
 
     # one process dies: it comes back by itself
     web = min(pid for pid, name in _members(base).items() if name == "web")
     os.kill(web, signal.SIGKILL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not re.search(r"web +\| killed by SIGKILL; starting again", first.log.read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -176,7 +179,7 @@ def test_reset_stops_a_running_shop_and_deletes_its_data(project: Path) -> None:
     )
     assert f"Stopped `make run` (process {running.process.pid})." in done.stdout
     assert done.stdout.endswith("Clean: the next `make run` starts from nothing.\n")
-    assert running.process.wait(10) == 0
+    assert running.process.wait(60) == 0
     assert _members(base) == {}
     assert not base.exists()
 

@@ -55,7 +55,7 @@ def test_callbacks_before_while_and_after_the_reply_is_settled(shop: LiveShop, w
     replies = send_at_once(shop.stack.url, calls)
     assert [reply.status for reply in replies] == [201] * 6 + [402] * 4
     for reply in replies:
-        wait_for(is_final(shop, reply.order["number"]), 20, "the end of the order")
+        wait_for(is_final(shop, reply.order["number"]), 60, "the end of the order")
     assert [one.balances() for one in paying + declined] == [(0, 0)] * 6 + [(1000, 0)] * 4
     assert [one.stock_of() for one in paying + declined] == [(99, 0)] * 6 + [(100, 0)] * 4
 
@@ -79,7 +79,7 @@ def test_cancelling_while_the_bank_decides(shop: LiveShop, truth: str) -> None:
         work += [lambda wait, call=call: send(shop.stack.url, call, wait) for call in cancels]
         replies = at_once(work)[1:]
         assert {reply.status for reply in replies} <= {200, 202, 409}, [reply.raw for reply in replies]
-        wait_for(is_final(shop, number), 20, "the end of the order")
+        wait_for(is_final(shop, number), 60, "the end of the order")
         assert shopper.order(number)["status"] in {"cancelled", "payment_failed"}
         assert shopper.balances() == (1000, 0)
         assert shopper.stock_of() == (100, 0)

@@ -23,7 +23,7 @@ KEY = "sk_test_sandbox"
 SECRET = "whsec_test_sandbox"
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """What `condition` returns, once it is true; fails when it does not become so."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -51,7 +51,7 @@ class Process:
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         os.kill(self.process.pid, how)
-        self.process.wait(10)
+        self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -64,12 +64,12 @@ class Gateway(Process):
         self.session.headers["Authorization"] = f"Bearer {KEY}"
 
     def call(
-        self, method: str, path: str, body: Any = None, key: str = "", wait: float = 10
+        self, method: str, path: str, body: Any = None, key: str = "", wait: float = 30
     ) -> requests.Response:
         headers = {"Idempotency-Key": key} if key else {}
         return self.session.request(method, self.url + path, json=body, headers=headers, timeout=wait)
 
-    def pay(self, token: str, key: str, wait: float = 10, **more: Any) -> requests.Response:
+    def pay(self, token: str, key: str, wait: float = 30, **more: Any) -> requests.Response:
         body = {
             "amount": 10_000,
             "currency": "HKD",

@@ -13,7 +13,7 @@ RETURN = "https://shop.example/return?order=A1"
 
 
 def press(url: str, **fields: str) -> requests.Response:
-    return requests.post(url, data=fields, allow_redirects=False, timeout=5)
+    return requests.post(url, data=fields, allow_redirects=False, timeout=30)
 
 
 def hosted(gateway: Gateway, **more: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def test_the_hosted_page_decides(
     gateway: Gateway, fields: dict[str, str], status: str, code: str | None
 ) -> None:
     payment = hosted(gateway)
-    page = requests.get(payment["next_action"]["url"], timeout=5)
+    page = requests.get(payment["next_action"]["url"], timeout=30)
     assert page.status_code == 200
     assert "HKD 100.00" in page.text
     assert "<script" not in page.text
@@ -47,7 +47,7 @@ def test_the_hosted_page_decides(
     assert (truth["status"], truth["decline_code"], truth["next_action"]) == (status, code, None)
     pressed_again = press(payment["next_action"]["url"], decision="pay", number="4242424242424242")
     assert pressed_again.status_code == 200
-    shown = requests.get(payment["next_action"]["url"], timeout=5).text
+    shown = requests.get(payment["next_action"]["url"], timeout=30).text
     assert "<form" not in shown
     assert f"payment={payment['id']}" in shown
     assert gateway.truth("k1") == truth
@@ -73,7 +73,7 @@ def test_a_card_number_that_is_none_keeps_what_was_typed(gateway: Gateway) -> No
 def test_the_challenge_decides(gateway: Gateway, decision: str, status: str, code: str | None) -> None:
     payment = gateway.pay("pm_card_authenticationRequired", "k1", return_url=RETURN).json()
     assert "/3ds/" in payment["next_action"]["url"]
-    assert requests.get(payment["next_action"]["url"], timeout=5).status_code == 200
+    assert requests.get(payment["next_action"]["url"], timeout=30).status_code == 200
     back = press(payment["next_action"]["url"], decision=decision)
     assert (back.status_code, back.headers["Location"]) == (303, f"{RETURN}&payment={payment['id']}")
     assert (gateway.truth("k1")["status"], gateway.truth("k1")["decline_code"]) == (status, code)
@@ -97,7 +97,7 @@ def test_manual_capture_after_a_challenge(gateway: Gateway) -> None:
 def test_a_reference_is_shown_as_text(gateway: Gateway) -> None:
     body = {"amount": 100, "currency": "HKD", "reference": "<script>x</script>", "method": "hosted"}
     payment = gateway.call("POST", "/v1/payments", body, "k1").json()
-    page = requests.get(payment["next_action"]["url"], timeout=5).text
+    page = requests.get(payment["next_action"]["url"], timeout=30).text
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
 
@@ -114,7 +114,7 @@ def test_the_control_page_settles(gateway: Gateway, token: str, action: str, sta
     gateway.pay(token, "k1")
     payment = gateway.truth("k1")["id"]
     do = f"payment/{payment}/{action}"
-    assert f'value="{do}"' in requests.get(gateway.url + "/", timeout=5).text
+    assert f'value="{do}"' in requests.get(gateway.url + "/", timeout=30).text
     assert press(gateway.url + "/", do=do).status_code == 303
     assert gateway.truth("k1")["status"] == status
     assert press(gateway.url + "/", do=do).status_code == 409
@@ -135,7 +135,7 @@ def test_the_control_page_sets_faults_and_times(gateway: Gateway) -> None:
 def test_the_control_page_disputes_all_of_it_or_a_part(gateway: Gateway, amount: str, disputed: int) -> None:
     payment = gateway.pay("pm_card_visa", "k1").json()["id"]
     do = f"payment/{payment}/dispute"
-    assert f'value="{do}"' in requests.get(gateway.url + "/", timeout=5).text
+    assert f'value="{do}"' in requests.get(gateway.url + "/", timeout=30).text
     for wrong in ("0", "10001", "12.50", "all", "-1"):
         assert press(gateway.url + "/", do=do, amount=wrong).status_code in (400, 409)
         assert not gateway.truth("k1")["disputed"]
@@ -149,12 +149,12 @@ def test_the_control_page_disputes_all_of_it_or_a_part(gateway: Gateway, amount:
 )
 def test_the_control_page_decides_disputes(gateway: Gateway, outcome: str, amount: str, ends: int) -> None:
     payment = gateway.pay("pm_card_visa", "k1").json()["id"]
-    assert "Open disputes" not in requests.get(gateway.url + "/", timeout=5).text
+    assert "Open disputes" not in requests.get(gateway.url + "/", timeout=30).text
     dispute = gateway.control(f"payments/{payment}/dispute", {"amount": 2_500})["id"]
     do = f"dispute/{dispute}/{outcome}"
-    assert f'value="{do}"' in requests.get(gateway.url + "/", timeout=5).text
+    assert f'value="{do}"' in requests.get(gateway.url + "/", timeout=30).text
     assert press(gateway.url + "/", do=do, amount="2501").status_code in (400, 409)
     assert press(gateway.url + "/", do=do, amount=amount).status_code == 303
     found = gateway.call("GET", f"/v1/disputes/{dispute}").json()
     assert (found["status"], found["amount"]) == (outcome, ends)
-    assert "Open disputes" not in requests.get(gateway.url + "/", timeout=5).text
+    assert "Open disputes" not in requests.get(gateway.url + "/", timeout=30).text

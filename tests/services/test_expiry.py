@@ -130,11 +130,11 @@ def test_who_is_busy_is_left_out_and_nobody_waits(app: Flask) -> None:
         with app.app_context(), transaction():
             lock_account(customer_id=busy)
             locked.set()
-            done.wait(10)
+            done.wait(60)
 
     thread = threading.Thread(target=block)
     thread.start()
-    assert locked.wait(10)
+    assert locked.wait(60)
     with clock.travel(days=2):
         with transaction():
             batch = expiry.expire_batch(after=expiry.start(), actor=ACTOR)

@@ -39,7 +39,7 @@ def test_of_two_in_a_deadlock_both_are_done(app: Flask, app_context: None) -> No
             rename(mine, name)
             if not waited:
                 waited = True
-                both_hold_one.wait(5)
+                both_hold_one.wait(30)
             rename(other, name)
 
         with app.app_context():
