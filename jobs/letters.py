@@ -19,6 +19,7 @@ from app.kernel.words import for_translation
 from app.orders.queries import OrderView, get_order_view, get_refund, newest_refund
 from app.orders.service import refunding
 from app.payments.errors import DECLINE_REASONS
+from app.payments.shown import spell
 from app.rewards.queries import get_balance, rules_in_force, rules_of_version
 from app.rewards.queries.adjustments import get_adjustment
 from app.rewards.queries.transfers import get_transfer
@@ -182,10 +183,9 @@ def transfer_received(payload: Mapping[str, Any]) -> Draft:
 
 
 def staff_alert(payload: Mapping[str, Any]) -> Draft:
-    """Payload: subject (a word or a title), text; whatever else is in it is listed, an amount with its currency."""
+    """Payload: subject (a word or a title), text; whatever else is in it is listed, amounts as money."""
     shown = {name: value for name, value in payload.items() if name not in ("subject", "text")}
-    if "amount" in shown and "currency" in shown:
-        shown["amount"] = Money(shown["amount"], shown.pop("currency")).display
+    shown = spell(shown, ref=str(payload.get("ref")))
     context = {
         "title": str(payload["subject"]).replace("_", " ").capitalize(),
         "text": in_unit(payload["text"]),

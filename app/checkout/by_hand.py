@@ -19,6 +19,7 @@ from app.kernel import clock
 from app.kernel.actor import Actor
 from app.kernel.database import end_reading, run_atomically
 from app.kernel.errors import Conflict
+from app.kernel.money import Money
 from app.orders.errors import OrderNotCancellable
 from app.orders.service.moving import LockedOrder, lock_order
 from app.payments import elsewhere, issues, queries, rules
@@ -141,9 +142,8 @@ def _check_acceptable(payment: Payment, truth: Snapshot) -> None:
             "Only a capture of this payment in its own currency can be accepted. Give it back at the gateway."
         )
     elif kept > payment.amount:
-        text = (
-            f"The card paid too much: give {kept - payment.amount} (minor units) back at the gateway first."
-        )
+        surplus = Money(kept - payment.amount, payment.currency).display
+        text = f"The card paid too much: give {surplus} back at the gateway first."
     elif kept <= 0:
         text = "All of it has been given back. Ask the gateway again, and the order ends by itself."
     else:

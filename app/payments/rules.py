@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from app.kernel.money import Money
 from app.payments.gateway import Absent, Snapshot, Unknown
 from app.payments.states import OPEN, PAYMENT
 
@@ -143,10 +144,15 @@ def mismatch(facts: PaymentFacts, snapshot: Snapshot) -> str | None:
     for name in ("reference", "currency", "amount"):
         told, ours = getattr(snapshot, name), getattr(facts, name)
         if told != ours:
-            return f"mismatch: {name} is {told}, ours is {ours}"
+            return _differs(name, told, ours, facts.currency)
     if snapshot.status == "captured" and snapshot.captured != facts.amount:
-        return f"mismatch: captured is {snapshot.captured}, ours is {facts.amount}"
+        return _differs("captured", snapshot.captured, facts.amount, facts.currency)
     return None
+
+
+def _differs(name: str, told: str | int, ours: str | int, currency: str) -> str:
+    shown = [str(Money(one, currency).display if isinstance(one, int) else one) for one in (told, ours)]
+    return "mismatch: {} is {}, ours is {}".format(name, *shown)
 
 
 def _settle(facts: PaymentFacts, snapshot: Snapshot, now: datetime) -> Decision:

@@ -156,6 +156,8 @@ def test_other_money_is_never_taken_for_ours(status: str, wrong: dict[str, Any],
 def test_a_part_capture_and_another_reference_are_a_mismatch() -> None:
     part = decide(FACTS, snapshot("captured", captured=4_999), NOW)
     assert (part.state, part.issue and part.issue.kind) == ("unknown", "payment_mismatch")
+    assert part.issue is not None
+    assert part.issue.detail["reason"] == "mismatch: captured is HK$49.99, ours is HK$50.00"
     known = replace(FACTS, state="unknown", gateway_ref="pay_1")
     other = decide(known, snapshot("captured", gateway_ref="pay_2"), NOW)
     assert (other.state, other.issue and other.issue.kind) == ("unknown", "payment_mismatch")

@@ -148,6 +148,8 @@ def test_a_doubtful_payment_is_accepted(app: Flask, admin: Desk, peer: Gateway) 
     issue = admin.get(f"/admin/reconciliation/payment_mismatch/{payment_id}")
     assert f'href="/admin/payments/{payment_id}"' in issue.text
     assert f'href="/admin/orders/{number}"' in issue.text
+    assert "or accept it on the page of the payment." in text_of(issue)
+    assert "Nothing is left to do here." not in text_of(issue)
     assert "Accept what was captured" in admin.get(f"/admin/payments/{payment_id}").text
     before = audit_rows(app)
     answer = admin.post(f"/admin/payments/{payment_id}/accept", note="the surplus went back")
@@ -155,6 +157,12 @@ def test_a_doubtful_payment_is_accepted(app: Flask, admin: Desk, peer: Gateway) 
     assert "The order is paid now" in text_of(admin.get(answer.location))
     assert (order_of(app, number).status, audit_rows(app)) == ("paid", before + 1)
     assert latest_audit(app).action == "payment.accepted"
+    closed = text_of(admin.get(f"/admin/reconciliation/payment_mismatch/{payment_id}"))
+    assert "Nothing is left to do here." in closed
+    assert "Was suggested Look it up at the gateway." in closed
+    assert closed.count("or accept it on the page of the payment.") == 1
+    listed = text_of(admin.get(f"/admin/reconciliation/?search={payment_id}"))
+    assert ("Payment mismatch" in listed, "accept it" in listed) == (True, False)
     assert "Accept what was captured" not in admin.get(f"/admin/payments/{payment_id}").text
 
 
@@ -170,6 +178,7 @@ def test_a_refusal_says_why_and_keeps_the_note(
         True,
         True,
     )
+    assert ("give HK$0.01 back at the gateway first" in answer.text) is (status == 409)
     assert (order_of(app, number).status, audit_rows(app)) == ("payment_pending", before)
 
 

@@ -23,6 +23,7 @@ from app.payments import disputes, issues, queries
 from app.payments.gateway import Unknown
 from app.payments.models import Payment, ReconciliationIssue, WebhookEvent
 from app.payments.rules import REFUND_DIFFERS
+from app.payments.shown import spell
 from app.payments.states import ISSUE, OPEN, PAYMENT, WEBHOOK
 
 T = TypeVar("T")
@@ -148,7 +149,7 @@ class Differences(StaffList):
         ),
         "ref": Column("Reference", lambda row: row.ref),
         "state": Column("State", lambda row: badge(row.state)),
-        "suggestion": Column("Suggestion", lambda row: row.suggestion),
+        "suggestion": Column("Suggestion", lambda row: row.suggestion if row.state == "open" else NOTHING),
         "age": Column("Age", lambda row: ago(row.first_seen_at), Difference.first_seen_at, is_number=True),
     }
     order_by = (Difference.first_seen_at, Difference.kind, Difference.ref)
@@ -181,6 +182,7 @@ class Differences(StaffList):
         return self.render(
             "admin/issue.html",
             issue=issue,
+            detail=spell(issue.detail, ref=ref),
             payment_id=payment.id if payment else None,
             audit=history_of("reconciliation_issue", f"{kind}:{ref}"),
             tried=tried,
