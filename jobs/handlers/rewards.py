@@ -10,11 +10,10 @@ from app.audit import verification
 from app.blueprints.common.damaged import Damaged
 from app.blueprints.common.expiring import expire_next
 from app.checkout.verification import SHOP
-from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.crashpoint import crashpoint
 from app.kernel.database import end_reading, run_atomically, transaction
-from app.payments.issues import record_issue
+from app.payments.issues import close_all_but, record_issue
 from app.rewards.queries import rules_in_force
 from app.rewards.service import adjustments, batches, expiry, transfers
 from app.rewards.service.seals import SEALS, seal
@@ -22,6 +21,8 @@ from app.rewards.service.verify import LEDGER
 from jobs.registry import Task
 
 BUDGET_SECONDS = 240.0  # one run; the next goes on where this one stopped
+DIFFER = "books_differ"
+"""Kind of the issue about a check of the books that has found something."""
 
 
 def expire_points() -> str | None:
@@ -67,21 +68,23 @@ def seal_chains() -> str | None:
 
 
 def verify_books() -> str | None:
-    """Recompute everything; each check that differs is a row in the repair list, and staff get a mail."""
+    """Recompute everything; each check that differs is a row in the repair list, and staff get a mail. What does not
+    differ any more is closed."""
     end_reading()
     with transaction():
         report = verification.run((*LEDGER, SEALS, *SHOP, verification.AUDIT))
-    day = clock.now().date().isoformat()
     for check in report.differences:
         run_atomically(
             partial(
                 record_issue,
-                kind="books_differ",
+                kind=DIFFER,
                 ref=check.name,
-                detail={"found": check.found, "samples": list(check.samples), "day": day},
+                detail={"found": check.found, "samples": list(check.samples)},
                 suggestion=f"Not so any more: {check.what}. Run flask rewards verify.",
             )
         )
+    names = [check.name for check in report.differences]
+    run_atomically(lambda: close_all_but(kind=DIFFER, refs=names, by=system("rewards.verify").name))
     verdict = "all clean" if report.ok else f"{len(report.differences)} differ"
     return f"{len(report.checks)} checks in {report.seconds:.1f} s: {verdict}"
 

@@ -69,6 +69,20 @@ def test_a_seal_and_a_clean_proof_then_a_difference_is_a_row_to_repair(owner: ps
     assert issues[0][2]["samples"] == [str(customer_id)]
     mails = owner.execute("SELECT count(*) FROM outbox WHERE topic = 'mail.staff_alert'").fetchone()
     assert mails == (2,)
+    repaired = "UPDATE points_account SET available = available - 1 WHERE customer_id = %s"
+    for days, settled in ((1, False), (2, True)):
+        if settled:
+            owner.execute("UPDATE reconciliation_issue SET state = 'resolved'")
+        with clock.travel(days=days):
+            assert (rewards.verify_books() or "").endswith("2 differ")
+        mails = owner.execute("SELECT count(*) FROM outbox WHERE topic = 'mail.staff_alert'").fetchone()
+        assert mails == (2,), "it says nothing new, and staff have settled it"
+    owner.execute("UPDATE reconciliation_issue SET state = 'open' WHERE ref = 'balances'")
+    owner.execute(repaired, (customer_id,))
+    owner.execute("ALTER TABLE points_account ENABLE TRIGGER USER")
+    assert (rewards.verify_books() or "").endswith("all clean")
+    states = owner.execute("SELECT ref, state, resolved_by FROM reconciliation_issue ORDER BY ref").fetchall()
+    assert states == [("balances", "auto_fixed", "system:rewards.verify"), ("lots_match", "resolved", None)]
 
 
 def test_what_nobody_decided_ends() -> None:
