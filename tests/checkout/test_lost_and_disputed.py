@@ -94,6 +94,11 @@ def test_what_was_noted_as_paid_by_transfer_arrives_by_card_as_well(
     found = differences()
     owner.execute(untold, ("refunded_twice", str(order.lost), "another"))
     assert f"card_refunds: {(order.number,)}" in found
+    more = "UPDATE payment SET refunded = refunded + %s WHERE reference = %s"
+    owner.execute(more, (1, order.number))
+    found = differences()
+    owner.execute(more, (-1, order.number))
+    assert found == [f"card_refunds: {(order.number,)}"], "no refund says so"
 
     order.bounce(order.lost)
     assert money(order.number) == (order.paid, 0, order.paid - TAKEN)
