@@ -30,7 +30,7 @@ class AdjustmentBatch(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     file_name: Mapped[str]
-    digest: Mapped[bytes]  # SHA-256 of the file: the same file is not booked twice
+    digest: Mapped[bytes]  # SHA-256 of its rows, sorted: the same file is not booked twice
     rows: Mapped[int]
     credit: Mapped[int]
     debit: Mapped[int]

@@ -147,9 +147,10 @@ def test_above_the_limit_by_its_total_it_waits_for_a_second_person(owner: psycop
     assert submit(content, staff("support")).state == "awaiting_approval", (
         "1,200 in all is above 1,000 each time"
     )
-    content += b"\r\n"
     with pytest.raises(RuleBroken):
-        submit(content, maker)  # the same adjustments wait already
+        submit(
+            file(f"{email(people[0])},400,campaign,Another week,"), maker
+        )  # such an adjustment waits already
     (batch,) = queries.list_batches(state="awaiting_approval", limit=1).items
     before = everything(owner)
     for actor, refusal in (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -94,9 +94,9 @@ def submit(*, content: bytes, file_name: str, rules: Rules, actor: Actor) -> Bat
     Raises RuleBroken `BATCH_REFUSED` with one error a bad row, AdjustmentDuplicate when the file was booked or
     waits already, Forbidden. Then nothing has changed.
     """
-    digest = hashlib.sha256(content).digest()
-    _refuse_again(digest)
     preview = dry_run(content=content, rules=rules, actor=actor)
+    digest = _digest(preview.rows)
+    _refuse_again(digest)
     _refuse_problems(preview)
     batch_id, now = ids.uuid7(), clock.now()
     values = {
@@ -181,6 +181,15 @@ def _problem(
     if before + row.points < 0:
         return f"The customer has {before:,} points available; the balance cannot go below zero."
     return None
+
+
+def _digest(rows: Sequence[PreviewRow]) -> bytes:
+    """Of what the file asks for, in any order: a spreadsheet that saves it again writes other bytes."""
+    asked = sorted(
+        (str(row.customer_id), row.row.points, row.row.reason_code, row.row.note, str(row.row.expires_at))
+        for row in rows
+    )
+    return ids.fingerprint(json.dumps(asked))
 
 
 def _refuse_again(digest: bytes) -> None:
