@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from app.audit import service as audit
-from app.checkout import owed_again, put_off
+from app.checkout import owed_again, put_off, twice
 from app.checkout import settle as settling
 from app.checkout.cancelling import cancel_paid, cancel_stranded, cancel_unpaid
 from app.checkout.refunds import settle_refund
@@ -22,7 +22,7 @@ from app.kernel.errors import Conflict
 from app.kernel.money import Money
 from app.orders.errors import OrderNotCancellable
 from app.orders.service.moving import LockedOrder, lock_order
-from app.payments import elsewhere, issues, queries, rules
+from app.payments import issues, queries, rules
 from app.payments import service as payments
 from app.payments.gateway import Absent, Gateway, Snapshot, Unknown
 from app.payments.models import Payment
@@ -176,7 +176,7 @@ def _note_refund(
         put_off.end_covered(order, payment_id, given=new, resolution=note, actor=actor)
     else:
         owed_again.send(order, payment, most=-new, actor=actor)
-    elsewhere.tell_if_twice(payment)
+    twice.look_again(order, payment, actor=actor)
     _close(rules.REFUND_DIFFERS, payment_id, note, actor)
     _record("payment.refund_noted", payment_id, before, before | {"refunded_outside": outside}, note, actor)
     return new

@@ -39,9 +39,15 @@ def list_owed(order_id: uuid.UUID) -> dict[uuid.UUID, int]:
 def count_short(order_id: uuid.UUID, payment: Payment) -> int:
     """Minor units of a locked payment that its refunds count on having gone another way, and that have not, or not any
     more; as far as they are there."""
-    gone = gone_otherwise(payment)
-    left = payment.captured - payment.refunded - gone
-    return max(0, min(_count_covered(order_id, payment.id) - gone, left))
+    left = payment.captured - payment.refunded - gone_otherwise(payment)
+    return max(0, min(-count_free(order_id, payment), left))
+
+
+def count_free(order_id: uuid.UUID, payment: Payment) -> int:
+    """Minor units of a payment that went another way, or never came, and that none of its refunds counts on; below
+    zero: so much that refunds count on has not gone."""
+    never_came = payment.amount - payment.captured
+    return gone_otherwise(payment) + never_came - _count_covered(order_id, payment.id)
 
 
 def _owed(refund: OrderRefund, sent: CardRefund, payment: Payment) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from app.checkout import put_off
+from app.checkout import put_off, twice
 from app.checkout.notices import alert
 from app.checkout.unearned import take_lost
 from app.kernel.actor import Actor
@@ -22,7 +22,7 @@ from app.orders.service import refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
 from app.orders.states import CANCELLABLE, REFUNDABLE
 from app.outbox.service import add
-from app.payments import disputes, elsewhere, issues, queries
+from app.payments import disputes, issues, queries
 from app.payments.bookkeeping import DisputeSnapshot
 from app.payments.disputes import AppliedDispute
 from app.payments.models import Dispute, Payment
@@ -65,7 +65,7 @@ def _apply(gateway: str, truth: DisputeSnapshot, actor: Actor) -> bool:
     about = {"payment": str(payment.id), "order_number": order.number}
     is_news = _react(order, payment, truth, applied, about, actor)
     if applied.after == "lost" and (applied.changed or applied.corrected):
-        elsewhere.tell_if_twice(payment)
+        twice.look_again(order, payment, actor=actor)
     return is_news
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from app.audit import service as audit
-from app.checkout import put_off, replaced
+from app.checkout import put_off, replaced, twice
 from app.checkout.covering import count_owed
 from app.checkout.ending import finish
 from app.kernel import clock
@@ -15,7 +15,7 @@ from app.kernel.errors import Conflict
 from app.orders.models import OrderRefund
 from app.orders.service import refunding, story
 from app.orders.service.moving import LockedOrder, lock_order
-from app.payments import disputes, elsewhere, issues, refund_issues
+from app.payments import disputes, elsewhere, refund_issues
 from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
 from app.payments.gateway import DISPUTED, Absent, RefundRefused, RefundSnapshot, Unknown
@@ -29,6 +29,10 @@ ALSO_BY_CARD = (
     "The refund that we paid you another way has reached your card as well. We will write to you about it."
 )
 ONCE = "Your bank has sent the refund to your card back to us. What we paid you another way stays yours."
+COVERED = (
+    "Your bank has sent a refund back to us. The same money had come to you another way, and stays yours."
+)
+SENT_BACK = "The bank has sent the card refund back."
 
 
 def settle_refund(
@@ -49,32 +53,69 @@ def _apply(
         return
     if refund is None:
         replaced.settle(order, applied, actor=actor)
-        return
+    else:
+        _take_word(order, refund, applied, actor)
+    twice.look_again(order, lock_payment(applied.payment_id), actor=actor)
+
+
+def _take_word(order: LockedOrder, refund: OrderRefund, applied: AppliedRefund, actor: Actor) -> None:
     if applied.elsewhere_ref is not None or (applied.after == "succeeded" and refund.state == "done"):
         _tell_beside(order, applied, actor)
     elif applied.after == "succeeded" and refund.state != "done":
         refund.state, refund.done_at = "done", clock.now()
         session().flush()
-        _close(refund_id, actor, state="auto_fixed", resolution="The gateway took it after all.")
+        resolution = "The gateway took it after all."
+        put_off.close_waiting(applied.refund_id, actor, state="auto_fixed", resolution=resolution)
         text = "The money is back on its way to your card. Your bank shows it within a few days."
         finish(order, refund, event="card_refunded", text=text, actor=actor)
-        elsewhere.tell_if_twice(lock_payment(applied.payment_id))
     elif applied.after == "failed" and refund.state in ("running", "done"):
-        if refund.state == "done":
-            story.tell(order_id=order.id, event="refund_bounced", text=BOUNCED, actor=actor)
-        refund.state, refund.done_at = "stuck", None
+        _not_arrived(order, refund, applied, actor)
+
+
+def _not_arrived(order: LockedOrder, refund: OrderRefund, applied: AppliedRefund, actor: Actor) -> None:
+    """The bank has refused it, or sent it back: staff send it again, but for what has gone another way."""
+    done_at = refund.done_at
+    refund.state, refund.done_at = "stuck", None
+    session().flush()
+    owed = count_owed(refund)
+    if done_at is not None and not owed and replaced.find_arrived(applied.refund_id) is None:
+        refund.state, refund.done_at = "done", done_at
         session().flush()
-        elsewhere.tell_if_twice(lock_payment(applied.payment_id))
-        if replaced.take_arrived(order, refund, actor=actor):
-            return
-        if applied.reason == DISPUTED and not _is_decided(applied.payment_id):
-            refund_issues.tell_put_off(
-                refund_id=refund_id, reference=order.number, amount=applied.amount, currency=order.currency
-            )
-        elif applied.reason == DISPUTED and count_owed(refund) < applied.amount:
-            put_off.settle(order, applied.payment_id, actor=actor)  # queued before the bank had decided
-        else:
-            refund_issues.tell_stuck(applied, currency=order.currency)
+        _bounced_beside(order, applied, actor)
+        return
+    if done_at is not None:
+        twice.close(applied.refund_id, actor=actor, resolution=SENT_BACK)
+        story.tell(order_id=order.id, event="refund_bounced", text=BOUNCED, actor=actor)
+    if replaced.take_arrived(order, refund, actor=actor):
+        return
+    if not owed:
+        card_refund = payment_queries.get_refund(applied.refund_id)
+        put_off.end_one(order, refund, card_refund, state="auto_fixed", resolution=ALREADY, actor=actor)
+    elif applied.reason == DISPUTED and not _is_decided(applied.payment_id):
+        refund_issues.tell_put_off(
+            refund_id=applied.refund_id,
+            reference=order.number,
+            amount=applied.amount,
+            currency=order.currency,
+        )
+    elif applied.reason == DISPUTED and owed < applied.amount:
+        put_off.settle(order, applied.payment_id, actor=actor)  # queued before the bank had decided
+    else:
+        refund_issues.tell_stuck(
+            applied, currency=order.currency, suggestion=replaced.what_to_do(applied.refund_id)
+        )
+
+
+def _bounced_beside(order: LockedOrder, applied: AppliedRefund, actor: Actor) -> None:
+    """What the bank sends back had gone another way besides, and so nothing of it is owed. Where staff had settled that
+    it came twice, they look."""
+    is_settled = twice.is_settled(applied.refund_id, applied.payment_id)
+    if is_settled:
+        refund_issues.tell_stuck(applied, currency=order.currency, suggestion=replaced.LOOK)
+    else:
+        twice.close(applied.refund_id, actor=actor, resolution=SENT_BACK)
+    text = BOUNCED if is_settled else COVERED
+    story.tell(order_id=order.id, event="refund_bounced", text=text, actor=actor)
 
 
 def send_again(*, number: str, refund_id: uuid.UUID, actor: Actor) -> None:
@@ -128,11 +169,6 @@ def _tell_beside(order: LockedOrder, applied: AppliedRefund, actor: Actor) -> No
         story.tell(order_id=order.id, event="refunded_twice", text=ALSO_BY_CARD, actor=actor)
     else:
         story.tell(order_id=order.id, event="refund_bounced", text=ONCE, actor=actor)
-
-
-def _close(card_refund_id: uuid.UUID, actor: Actor, *, state: str, resolution: str) -> None:
-    ref = str(card_refund_id)
-    issues.close_issue(kind=refund_issues.STUCK, ref=ref, state=state, by=actor.name, resolution=resolution)
 
 
 def _is_decided(payment_id: uuid.UUID) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 
+from app.checkout import twice
 from app.checkout.ending import finish
 from app.checkout.put_off import close_waiting
 from app.kernel import clock
@@ -27,6 +28,11 @@ AS_WELL = (
 AFTER_ALL = "A refund that had got lost has reached your card after all."
 ONE_BACK = "Your bank has sent one of two refunds of the same money back to us. The other one stays yours."
 IN_ITS_PLACE = "An earlier one, which this one was sent in place of, has arrived."
+LOOK_FIRST = (
+    "An earlier refund of the same money has arrived too, and you have settled that it came twice. If the customer had "
+    "given it back, send this one again on the order's page; if they keep it, this one is not owed: resolve this with "
+    "a note."
+)
 LOOK = (
     "It had come twice, and you have settled that. Now the bank has sent one of the two back: if the customer had "
     "given it back too, pay it another way, and resolve this with a note."
@@ -66,6 +72,12 @@ def find_arrived(card_refund_id: uuid.UUID) -> CardRefund | None:
     return None
 
 
+def what_to_do(card_refund_id: uuid.UUID) -> str:
+    """About one that has not arrived, or was sent back."""
+    earlier = [one for one in queries.list_replaced(card_refund_id) if one.state == "succeeded"]
+    return LOOK_FIRST if earlier else refund_issues.SEND_AGAIN
+
+
 def _take(order: LockedOrder, refund: OrderRefund, arrived: CardRefund, actor: Actor) -> None:
     """It was what the refund waits for. What had gone back by other hands besides is too much."""
     assert refund.card_refund_id is not None, "only a card refund gets stuck"
@@ -78,13 +90,13 @@ def _take(order: LockedOrder, refund: OrderRefund, arrived: CardRefund, actor: A
     if surplus > 0:
         _tell_twice(order, arrived, surplus)
     else:
-        _close_twice(arrived.id, actor)
+        twice.close(arrived.id, actor=actor)
     finish(order, refund, event="card_refunded", text=AFTER_ALL, actor=actor)
 
 
 def _came_back(order: LockedOrder, applied: AppliedRefund, actor: Actor) -> None:
     """The bank sends it back: now the money has come once. Where staff had settled that it came twice, they look."""
-    if _close_twice(applied.refund_id, actor):
+    if twice.close(applied.refund_id, actor=actor):
         story.tell(order_id=order.id, event="refund_bounced", text=ONE_BACK, actor=actor)
     else:
         refund_issues.tell_stuck(applied, currency=order.currency, suggestion=LOOK)
@@ -92,13 +104,3 @@ def _came_back(order: LockedOrder, applied: AppliedRefund, actor: Actor) -> None
 
 def _tell_twice(order: LockedOrder, refund: CardRefund, amount: int) -> None:
     elsewhere.tell_twice(refund, reference=order.number, amount=amount, currency=order.currency)
-
-
-def _close_twice(card_refund_id: uuid.UUID, actor: Actor) -> bool:
-    return issues.close_issue(
-        kind=refund_issues.TWICE,
-        ref=str(card_refund_id),
-        state="auto_fixed",
-        by=actor.name,
-        resolution="The money has come once.",
-    )

@@ -7,9 +7,9 @@ from typing import Any
 
 from app.kernel import clock
 from app.kernel.errors import Conflict, invalid
-from app.payments import disputes, issues
+from app.payments import disputes, issues, queries
 from app.payments.left import by_hand, count_returned
-from app.payments.models import CardRefund, Payment
+from app.payments.models import CardRefund, Payment, ReconciliationIssue
 from app.payments.refund_issues import TWICE
 from app.payments.refunds import check_left, lock_refund
 from app.payments.service import write_changes
@@ -60,12 +60,28 @@ def tell_twice(refund: CardRefund, *, reference: str, amount: int, currency: str
     _record(str(refund.id), detail | {"currency": currency, "transfer": refund.elsewhere_ref})
 
 
+def list_told(payment_id: uuid.UUID) -> list[tuple[CardRefund, ReconciliationIssue]]:
+    """The card refunds of a payment of which staff were told that they have come beside other money, with what they
+    were told, whatever has become of that. Those that were paid by a transfer as well are not among them: the transfer
+    counts for nothing while the card has the money."""
+    arrived = {
+        str(one.id): one
+        for one in queries.list_refunds_of(payment_id)
+        if one.state == "succeeded" and one.elsewhere_ref is None
+    }
+    return [(arrived[issue.ref], issue) for issue in issues.list_about(TWICE, arrived)]
+
+
 def tell_if_twice(payment: Payment) -> None:
-    """The same about a locked payment of which more has gone back than was captured: by somebody at the gateway
-    although it had gone another way, or by a bank that decided after it had gone back. Closed when it is so no more."""
+    """The same about a locked payment of which more has gone back than was captured, beyond what was told of its card
+    refunds: by somebody at the gateway although it had gone another way, or by a bank that decided after it had gone
+    back. Closed when it is so no more."""
     lost = min(disputes.count_lost(payment.id), payment.captured)
     given = count_returned(payment.id) + by_hand(payment)
     surplus = min(given, given + lost - payment.captured)
+    if surplus > 0:
+        told = (one for _, one in list_told(payment.id) if one.state != "auto_fixed")
+        surplus -= sum(one.detail["amount"] for one in told)
     if surplus > 0:
         detail = {"order_number": payment.reference, "payment": str(payment.id), "amount": surplus}
         detail["currency"] = payment.currency

@@ -118,8 +118,9 @@ class ListPage:
 DISPUTED = "the payment is disputed"
 """Why a refund did not go out that is to be sent again when the shop has won."""
 NEVER_ARRIVED = "it never arrived at the gateway"
-EARLIER_ARRIVED = "an earlier one has arrived"
 """Why a refund that was sent without a word is given up a day later."""
+EARLIER_ARRIVED = "an earlier one has arrived"
+"""Why a refund is not sent that was to go in place of one that had got lost."""
 
 
 class SignatureInvalid(Exception):

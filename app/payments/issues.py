@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import case, func, literal_column, or_, select, update
@@ -83,6 +83,14 @@ def list_open_about(kinds: Collection[str], refs: Collection[str] | None = None)
     issue = ReconciliationIssue
     statement = select(issue.ref).where(issue.kind.in_(kinds), issue.state == "open")
     return frozenset(session().scalars(statement if refs is None else statement.where(issue.ref.in_(refs))))
+
+
+def list_about(kind: str, refs: Collection[str]) -> Sequence[ReconciliationIssue]:
+    """Those of a kind about any of these, open or not, as they are now; the oldest first."""
+    issue = ReconciliationIssue
+    statement = select(issue).where(issue.kind == kind, issue.ref.in_(refs))
+    ordered = statement.order_by(issue.first_seen_at, issue.ref)
+    return session().scalars(ordered.execution_options(populate_existing=True)).all()
 
 
 def count_open_by_kind() -> dict[str, int]:

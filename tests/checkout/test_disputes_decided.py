@@ -231,8 +231,8 @@ def test_what_came_twice_has_come_once_when_the_bank_sends_the_refund_back(
     bounce(number, peer)
     send(number, gateway)
     assert twice(number)[0] == "auto_fixed"
-    again(number)
     assert refunds_of(number) == [("done", CARD)]
+    assert "open" not in issue_states(number, "refund_stuck")
     assert differences() == []
 
 

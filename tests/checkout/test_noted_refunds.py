@@ -25,6 +25,7 @@ from app.payments.gateway import Unknown
 from tests.checkout.conftest import Shopper
 from tests.checkout.refunding import STAFF, card_refunds_of, give_back, send, sku_of
 from tests.checkout.test_cancelling import cancel_order
+from tests.checkout.test_disputed_refunds import told
 from tests.checkout.test_refund_words import ACTOR, Bought, differences
 from tests.checkout.test_stuck_refunds import issues_of, states
 from tests.sandbox.peers import Gateway
@@ -129,19 +130,14 @@ def test_of_what_is_covered_in_part_the_rest_is_sent(gateway: SandboxGateway, pe
     order.settled()
 
 
-def test_one_that_bounces_after_it_was_made_good_ends_without_being_sent(
+def test_one_that_a_bank_has_made_good_ends_without_being_sent(
     gateway: SandboxGateway, peer: Gateway
 ) -> None:
+    """It is with staff, because another dispute of the payment is not decided."""
     order = Bought(gateway, peer)
-    give_back(order.number, lines=[(sku_of(order.number), 1)])
-    send(order.number, gateway)
-    (refund,) = card_refunds_of(order.number)
-    refund_id, ref, amount = refund.id, refund.gateway_ref, refund.amount
-    session().rollback()
-    assert peer.refund(order.ref, amount, "by-hand").status_code == 201
-    assert order.note() == amount
-    peer.control(f"refunds/{ref}/failed")
-    ask_refund(refund_id=refund_id, gateway=gateway, actor=ACTOR)
+    order.lose_refund(lines=[(sku_of(order.number), 1)])
+    told(order.number, "open", amount=3_000, ref="dp_other")
+    told(order.number, "lost", amount=card_refunds_of(order.number)[0].amount)
     assert states(order.number) == ("paid", ["stuck"], ["failed"])
     stuck = get_order_view(order.number).refunds[0].id
     session().rollback()
@@ -156,8 +152,8 @@ def test_one_that_bounces_after_it_was_made_good_ends_without_being_sent(
     run_atomically(lambda: send_again(number=order.number, refund_id=stuck, actor=STAFF))
     assert states(order.number) == ("paid", ["done"], ["failed"])
     send(order.number, gateway)
-    assert order.money() == (0, amount, amount)
-    assert {state for _, state in issues_of(order.number)} == {"resolved"}
+    assert order.money() == (0, 0, 0)
+    assert ("refund_stuck", "resolved") in issues_of(order.number)
     assert differences() == []
 
 
