@@ -14,7 +14,7 @@ from app.accounts.models import Address, ApiToken, Customer
 from app.kernel import ids
 from app.kernel.database import count_up_to, session
 from app.kernel.errors import NotFound
-from app.kernel.pagination import DEFAULT_LIMIT, MAX_TOTAL, Page, bad_cursor, decode_cursor, page_of
+from app.kernel.pagination import DEFAULT_LIMIT, MAX_TOTAL, Page, decode_cursor, id_in, page_of
 
 _PERSON = (
     Customer.id,
@@ -125,9 +125,7 @@ def list_customers(
     backwards = False
     if cursor is not None:
         (key,), backwards = decode_cursor(cursor, filters=filters, width=1)
-        boundary = _uuid(str(key))
-        if boundary is None:
-            raise bad_cursor()
+        boundary = id_in(key)
         statement = statement.where(Customer.id > boundary if backwards else Customer.id < boundary)
     order = Customer.id.asc() if backwards else Customer.id.desc()
     rows = session().execute(statement.order_by(order).limit(limit + 1)).all()

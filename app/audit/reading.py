@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, or_, select
 from app.audit.models import AuditEntry
 from app.kernel.database import count_up_to, session
 from app.kernel.errors import NotFound
-from app.kernel.pagination import DEFAULT_LIMIT, MAX_TOTAL, Page, bad_cursor, decode_cursor, page_of
+from app.kernel.pagination import DEFAULT_LIMIT, MAX_TOTAL, Page, decode_cursor, id_in, page_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,7 @@ def list_entries(
     backwards = False
     if cursor is not None:
         (key,), backwards = decode_cursor(cursor, filters=filters, width=1)
-        try:
-            edge = uuid.UUID(str(key))
-        except ValueError:
-            raise bad_cursor() from None
+        edge = id_in(key)
         statement = statement.where(AuditEntry.id > edge if backwards else AuditEntry.id < edge)
     order = AuditEntry.id.asc() if backwards else AuditEntry.id.desc()
     rows = session().execute(statement.order_by(order).limit(limit + 1)).all()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from app.kernel.errors import FieldError, RuleBroken
@@ -116,16 +117,46 @@ def encode_cursor(key: Sequence[Any], *, filters: Any, backwards: bool = False) 
 
 
 def decode_cursor(cursor: str, *, filters: Any, width: int) -> tuple[list[Any], bool]:
-    """(key, backwards). RuleBroken `CURSOR_INVALID` when it is not ours or was made for other filters."""
+    """(key, backwards). RuleBroken `CURSOR_INVALID` when it is not ours or was made for other filters.
+
+    It is signed by nobody, so a key may be anything that the database can hold: `moment_in`, `id_in` and
+    `number_in` are for what it has to mean.
+    """
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         key, digest, backwards = json.loads(raw)
-    except (ValueError, binascii.Error, UnicodeDecodeError):
+    except (ValueError, TypeError, RecursionError):
         raise bad_cursor() from None
-    scalars = isinstance(key, list) and all(isinstance(k, str | int) and not isinstance(k, bool) for k in key)
-    if not scalars or len(key) != width or digest != filters_digest(filters) or backwards not in (0, 1):
+    fits = isinstance(key, list) and len(key) == width and all(_is_storable(part) for part in key)
+    if not fits or digest != filters_digest(filters) or backwards not in (0, 1):
         raise bad_cursor()
     return key, bool(backwards)
+
+
+def moment_in(part: Any) -> datetime:
+    """The part of a cursor's key that is a moment, in UTC. Raises RuleBroken `CURSOR_INVALID`."""
+    try:
+        moment = datetime.fromisoformat(str(part))
+        if moment.tzinfo is None:
+            raise bad_cursor()
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise bad_cursor() from None
+
+
+def id_in(part: Any) -> uuid.UUID:
+    """The part of a cursor's key that is an id. Raises RuleBroken `CURSOR_INVALID`."""
+    try:
+        return uuid.UUID(str(part))
+    except ValueError:
+        raise bad_cursor() from None
+
+
+def number_in(part: Any) -> int:
+    """The part of a cursor's key that is a number. Raises RuleBroken `CURSOR_INVALID`."""
+    if not isinstance(part, int):
+        raise bad_cursor()
+    return part
 
 
 def bad_cursor() -> RuleBroken:
@@ -134,3 +165,10 @@ def bad_cursor() -> RuleBroken:
     return RuleBroken(
         message, code="CURSOR_INVALID", errors=(FieldError("cursor", "CURSOR_INVALID", message),)
     )
+
+
+def _is_storable(part: Any) -> bool:
+    """A bigint, or a text that PostgreSQL holds: no NUL, no half of a surrogate pair."""
+    if isinstance(part, str):
+        return not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in part)
+    return isinstance(part, int) and not isinstance(part, bool) and -(2**63) <= part < 2**63

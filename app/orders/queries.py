@@ -12,7 +12,7 @@ from sqlalchemy import select, tuple_
 
 from app.kernel.database import count_up_to, session
 from app.kernel.money import Money
-from app.kernel.pagination import MAX_TOTAL, Page, decode_cursor, page_of
+from app.kernel.pagination import MAX_TOTAL, Page, decode_cursor, id_in, moment_in, page_of
 from app.orders.errors import OrderNotFound
 from app.orders.models import Order, OrderEvent, OrderLine, OrderRefund
 from app.orders.states import CANCELLABLE, PAYMENT_STATUS
@@ -123,7 +123,10 @@ def get_order_view(number: str, *, customer_id: uuid.UUID | None = None) -> Orde
 def list_orders(
     customer_id: uuid.UUID, *, cursor: str | None = None, limit: int, with_total: bool = False
 ) -> Page[OrderView]:
-    """A customer's orders, newest first, with lines and refunds but without timelines; three statements."""
+    """A customer's orders, newest first, with lines and refunds but without timelines; three statements.
+
+    Raises RuleBroken `CURSOR_INVALID`.
+    """
     filters = {"customer": str(customer_id)}
     statement = select(Order).where(Order.customer_id == customer_id)
     total = count_up_to(statement, MAX_TOTAL) if with_total else None
@@ -131,7 +134,7 @@ def list_orders(
     key = tuple_(Order.placed_at, Order.id)
     if cursor is not None:
         (placed_at, order_id), backwards = decode_cursor(cursor, filters=filters, width=2)
-        edge = tuple_(datetime.fromisoformat(placed_at), uuid.UUID(order_id))
+        edge = tuple_(moment_in(placed_at), id_in(order_id))
         statement = statement.where(key > edge if backwards else key < edge)
     order_by = (Order.placed_at, Order.id) if backwards else (Order.placed_at.desc(), Order.id.desc())
     rows = list(session().scalars(statement.order_by(*order_by).limit(limit + 1)))

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
 
 from app.accounts.models import Customer
 from app.kernel.database import count_up_to, session
-from app.kernel.pagination import MAX_TOTAL, Page, bad_cursor, decode_cursor, page_of
+from app.kernel.pagination import MAX_TOTAL, Page, decode_cursor, id_in, moment_in, page_of
 from app.orders.models import Order
 
 _LIKE = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
@@ -68,7 +68,8 @@ def list_for_staff(
     key = tuple_(Order.placed_at, Order.id)
     backwards = False
     if cursor is not None:
-        edge, backwards = _edge(cursor, filters)
+        (placed_at, order_id), backwards = decode_cursor(cursor, filters=filters, width=2)
+        edge = tuple_(moment_in(placed_at), id_in(order_id))
         statement = statement.where(key > edge if backwards else key < edge)
     order_by = (Order.placed_at, Order.id) if backwards else (Order.placed_at.desc(), Order.id.desc())
     rows = session().execute(statement.order_by(*order_by).limit(limit + 1)).all()
@@ -82,11 +83,3 @@ def list_for_staff(
         total=total,
     )
     return page.showing(lambda row: OrderRow(*row))
-
-
-def _edge(cursor: str, filters: dict[str, Any]) -> tuple[Any, bool]:
-    (placed_at, order_id), backwards = decode_cursor(cursor, filters=filters, width=2)
-    try:
-        return tuple_(datetime.fromisoformat(placed_at), uuid.UUID(order_id)), backwards
-    except (TypeError, ValueError):
-        raise bad_cursor() from None

@@ -12,7 +12,7 @@ from sqlalchemy import case, select, tuple_
 
 from app.kernel.database import session
 from app.kernel.money import Money
-from app.kernel.pagination import Page, bad_cursor, decode_cursor, page_of
+from app.kernel.pagination import Page, decode_cursor, id_in, moment_in, page_of
 from app.payments.errors import DECLINE_CODES, public_decline_code
 from app.payments.models import Payment
 from app.payments.service import Applied
@@ -94,10 +94,7 @@ def list_failures(*, reason: str | None = None, cursor: str | None = None, limit
     backwards = False
     if cursor is not None:
         (at, payment_id), backwards = decode_cursor(cursor, filters=filters, width=2)
-        try:
-            edge = tuple_(datetime.fromisoformat(at), uuid.UUID(payment_id))
-        except (TypeError, ValueError):
-            raise bad_cursor() from None
+        edge = tuple_(moment_in(at), id_in(payment_id))
         statement = statement.where(key > edge if backwards else key < edge)
     order = (Payment.updated_at, Payment.id) if backwards else (Payment.updated_at.desc(), Payment.id.desc())
     rows = session().scalars(

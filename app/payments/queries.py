@@ -12,7 +12,7 @@ from sqlalchemy import Select, func, or_, select, tuple_
 from app.kernel import clock
 from app.kernel.database import count_up_to, session
 from app.kernel.errors import NotFound
-from app.kernel.pagination import MAX_LIMIT, MAX_TOTAL, Page, bad_cursor, decode_cursor, page_of
+from app.kernel.pagination import MAX_LIMIT, MAX_TOTAL, Page, decode_cursor, id_in, moment_in, page_of
 from app.payments.models import CardRefund, GatewayCursor, Payment, ReconciliationIssue, WebhookEvent
 from app.payments.states import OPEN, REFUND_OPEN
 
@@ -202,8 +202,8 @@ def list_payments(
     backwards = False
     edge = tuple_(Payment.created_at, Payment.id)
     if cursor is not None:
-        key, backwards = decode_cursor(cursor, filters=filters, width=2)
-        boundary = _boundary(*key)
+        (created_at, payment_id), backwards = decode_cursor(cursor, filters=filters, width=2)
+        boundary = (moment_in(created_at), id_in(payment_id))
         statement = statement.where(edge > boundary if backwards else edge < boundary)
     order = (Payment.created_at, Payment.id) if backwards else (Payment.created_at.desc(), Payment.id.desc())
     return page_of(
@@ -228,7 +228,7 @@ def list_issues(
     columns = (issue.first_seen_at, issue.kind, issue.ref)
     if cursor is not None:
         (seen, kind, ref), backwards = decode_cursor(cursor, filters="issues", width=3)
-        boundary = (_instant(seen), str(kind), str(ref))
+        boundary = (moment_in(seen), str(kind), str(ref))
         statement = statement.where(tuple_(*columns) < boundary if backwards else tuple_(*columns) > boundary)
     order = [column.desc() for column in columns] if backwards else columns
     return page_of(
@@ -240,17 +240,3 @@ def list_issues(
         first=cursor is None,
         total=total,
     )
-
-
-def _boundary(created_at: str, payment_id: str) -> tuple[datetime, uuid.UUID]:
-    try:
-        return _instant(created_at), uuid.UUID(payment_id)
-    except (AttributeError, ValueError):
-        raise bad_cursor() from None
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise bad_cursor() from None

@@ -15,7 +15,7 @@ from app.catalogue.queries import facets as facet_queries
 from app.catalogue.queries.filters import Filters, Sort, conditions, rank
 from app.kernel.database import session
 from app.kernel.errors import invalid
-from app.kernel.pagination import MAX_TOTAL, Page, bad_cursor, decode_cursor, page_of
+from app.kernel.pagination import MAX_TOTAL, Page, decode_cursor, id_in, moment_in, number_in, page_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,28 +149,15 @@ def _summaries(key: Any) -> Any:
 
 
 def _after(key: ColumnElement[Any], value: Any, row_id: Any, descending: bool) -> ColumnElement[bool]:
-    try:
-        boundary = tuple_(literal(value, key.type), literal(uuid.UUID(row_id), Product.id.type))
-    except (ValueError, TypeError, AttributeError):
-        raise bad_cursor() from None
+    boundary = tuple_(literal(value, key.type), literal(id_in(row_id), Product.id.type))
     return tuple_(key, Product.id) < boundary if descending else tuple_(key, Product.id) > boundary
 
 
 def _typed(order: str, value: Any) -> Any:
     """A cursor comes from outside: its key is checked like any input."""
-    try:
-        if order == "newest":
-            moment = datetime.fromisoformat(value)
-            if moment.tzinfo is None:
-                raise ValueError
-            return moment
-        if order == "name":
-            return str(value).replace("\0", "")
-        if abs(number := int(value)) >= 2**63:
-            raise ValueError
-        return number
-    except (ValueError, TypeError):
-        raise bad_cursor() from None
+    if order == "newest":
+        return moment_in(value)
+    return str(value) if order == "name" else number_in(value)
 
 
 def _fetch(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.kernel.database import count_up_to, session
-from app.kernel.pagination import DEFAULT_LIMIT, MAX_TOTAL, Page, bad_cursor, decode_cursor, page_of
+from app.kernel.pagination import DEFAULT_LIMIT, MAX_TOTAL, Page, decode_cursor, id_in, page_of
 from app.rewards.errors import AdjustmentNotFound
 from app.rewards.models import PointsAdjustment
 from app.rewards.programme_models import AdjustmentBatch
@@ -126,7 +126,7 @@ def _page(
     backwards = False
     if cursor is not None:
         (key,), backwards = decode_cursor(cursor, filters=filters, width=1)
-        boundary = _boundary(key)
+        boundary = id_in(key)
         statement = statement.where(model.id > boundary if backwards else model.id < boundary)
     order = model.id.asc() if backwards else model.id.desc()
     return page_of(
@@ -138,10 +138,3 @@ def _page(
         first=cursor is None,
         total=total,
     )
-
-
-def _boundary(key: Any) -> uuid.UUID:
-    try:
-        return uuid.UUID(str(key))
-    except ValueError:
-        raise bad_cursor() from None

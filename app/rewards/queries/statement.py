@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.kernel.database import count_up_to, session
-from app.kernel.pagination import MAX_TOTAL, Page, decode_cursor, page_of
+from app.kernel.pagination import MAX_TOTAL, Page, decode_cursor, number_in, page_of
 from app.rewards.models import PointsChain, PointsTx
 
 # What a statement calls the ledger's own kinds (api.md, Rewards). Kinds that move nothing in or out are absent.
@@ -62,7 +62,10 @@ def list_transactions(
     limit: int,
     with_total: bool = False,
 ) -> Page[StatementRow]:
-    """The statement, newest first, keyset by the account's own version: flat at any depth."""
+    """The statement, newest first, keyset by the account's own version: flat at any depth.
+
+    Raises RuleBroken `CURSOR_INVALID`.
+    """
     filters = {"customer": str(customer_id), "kind": kind, "since": since, "until": until}
     chain = PointsChain
     statement = (
@@ -80,8 +83,9 @@ def list_transactions(
     total = count_up_to(statement, MAX_TOTAL) if with_total else None
     backwards = False
     if cursor is not None:
-        (seq,), backwards = decode_cursor(cursor, filters=filters, width=1)
-        statement = statement.where(chain.seq > int(seq) if backwards else chain.seq < int(seq))
+        (key,), backwards = decode_cursor(cursor, filters=filters, width=1)
+        seq = number_in(key)
+        statement = statement.where(chain.seq > seq if backwards else chain.seq < seq)
     order = chain.seq.asc() if backwards else chain.seq.desc()
     rows = session().execute(statement.order_by(order).limit(limit + 1)).all()
     page = page_of(
