@@ -19,6 +19,7 @@ from app.orders.service import refunding, story
 from app.orders.service.moving import LockedOrder
 from app.payments import elsewhere, issues, queries, refund_issues
 from app.payments import refunds as card_refunds
+from app.payments.gateway import EARLIER_ARRIVED, RefundRefused
 from app.payments.models import CardRefund
 from app.payments.refunds import AppliedRefund
 
@@ -40,11 +41,17 @@ LOOK = (
 
 
 def settle(order: LockedOrder, applied: AppliedRefund, *, actor: Actor) -> None:
-    """News of a card refund that no refund of the order counts on any more."""
+    """News of a card refund that no refund of the order counts on any more. What was to go in its place, and has not
+    gone, does not go."""
     if applied.after == "failed":
         _came_back(order, applied, actor)
     elif applied.after == "succeeded":
-        refund = refunding.lock_by_card_refund(queries.get_last_of(applied.refund_id).id)
+        last = queries.get_last_of(applied.refund_id)
+        refund = refunding.lock_by_card_refund(last.id)
+        if refund is not None and last.state == "queued" and last.sent_at is None:
+            card_refunds.apply_refund(last.id, RefundRefused(EARLIER_ARRIVED))
+            refund.state = "stuck"
+            session().flush()
         if refund is None or refund.state != "stuck":
             _tell_twice(order, queries.get_refund(applied.refund_id), applied.amount)
             story.tell(order_id=order.id, event="refunded_twice", text=AS_WELL, actor=actor)

@@ -114,7 +114,8 @@ def ask_refund(
         elif _has_arrived(refund_id):
             truth = RefundRefused(EARLIER_ARRIVED)
         elif may_send:
-            run_atomically(lambda: card_refunds.note_sent(refund_id))
+            if not run_atomically(lambda: card_refunds.note_sent(refund_id)):
+                return None
             crashpoint("refund.before_send")
             truth = gateway.refund(refund_id, payment_ref, amount)
         else:

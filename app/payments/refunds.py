@@ -17,7 +17,7 @@ from app.payments.left import count_to_send, left_of
 from app.payments.models import CardRefund, Payment
 from app.payments.refund_issues import TWICE, tell_put_off
 from app.payments.service import lock_payment, write_changes
-from app.payments.states import CARD_REFUND
+from app.payments.states import CARD_REFUND, REFUND_OPEN
 
 COVERED = "it was given back another way"
 """Why a refund that had waited for the bank is not sent."""
@@ -186,11 +186,15 @@ def lock_refund(refund_id: uuid.UUID) -> tuple[CardRefund, Payment]:
     return refund, payment
 
 
-def note_sent(refund_id: uuid.UUID) -> None:
-    """A card refund is about to be sent: from its first time on its key counts as known at the gateway.
+def note_sent(refund_id: uuid.UUID) -> bool:
+    """A card refund is about to be sent: from its first time on its key counts as known at the gateway. False: it has
+    ended meanwhile, and is not to be sent.
 
     One that is queued again after the gateway has forgotten the key is sent for the first time once more.
     """
+    state = session().scalar(select(CardRefund.state).where(CardRefund.id == refund_id).with_for_update())
+    if state not in REFUND_OPEN:
+        return False
     now = clock.now()
     forgotten = (CardRefund.state == "queued") & (CardRefund.sent_at <= now - rules.NEVER_RESEND_AFTER)
     is_first = CardRefund.sent_at.is_(None) | forgotten
@@ -198,6 +202,7 @@ def note_sent(refund_id: uuid.UUID) -> None:
         update(CardRefund).where(CardRefund.id == refund_id, is_first).values(sent_at=now),
         execution_options={"synchronize_session": False},
     )
+    return True
 
 
 def may_send(refund: CardRefund) -> bool:

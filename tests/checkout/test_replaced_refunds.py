@@ -151,12 +151,54 @@ def test_what_is_stuck_is_done_by_the_first_one_that_arrives(order: Replaced) ->
 
 
 def test_one_that_waits_to_be_sent_when_the_first_arrives_is_not_sent(order: Replaced) -> None:
+    """Whatever staff make of what is too much."""
     order.turn_up()
-    assert states(order.number) == ("paid", ["running"], ["succeeded", "queued"])
-    assert order.twice() == ("open", order.amount)
+    assert card_refunds_of(order.number)[1].last_error == EARLIER_ARRIVED
+    assert states(order.number) == ("paid", ["done"], ["succeeded", "failed"])
+    assert order.twice() == ("open", PART), "the rest of it has come once"
+    assert "refunded_twice" not in order.story()
+    run_atomically(
+        lambda: resolve_issue(kind="refunded_twice", ref=str(order.lost), note="they keep it", actor=STAFF)
+    )
     before = order.money()[2]
     send(order.number, order.gateway)
     assert order.money() == (order.amount, PART, before)
+    assert states(order.number) == ("paid", ["done"], ["succeeded", "failed"])
+    assert ("refund_stuck", "open") not in issues_of(order.number)
+    assert differences() == []
+
+
+def test_one_whose_job_is_about_to_send_it_when_the_first_arrives_is_not_sent(
+    order: Replaced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job has asked about it, and the callback of the first one comes before it goes on."""
+    fetch = order.gateway.fetch_refund
+
+    def slowly(refund_id: uuid.UUID, gateway_ref: str | None) -> object:
+        answer = fetch(refund_id, gateway_ref)
+        if refund_id == order.sent:
+            order.turn_up()
+        return answer
+
+    monkeypatch.setattr(order.gateway, "fetch_refund", slowly)
+    order.ask(order.sent)
+    monkeypatch.undo()
+    assert order.money() == (order.amount, PART, order.amount + PART)
+    assert states(order.number) == ("paid", ["done"], ["succeeded", "failed"])
+    assert differences() == []
+
+
+def test_one_that_was_sent_before_and_is_queued_again_is_not_sent_either(order: Replaced) -> None:
+    """It may have arrived as well; the gateway is asked before it goes."""
+    order.peer.control("faults", {"fault": "error_500", "next": 1})
+    order.ask(order.sent)
+    with clock.travel(hours=24):
+        order.ask(order.sent)
+    order.again()
+    order.turn_up()
+    assert states(order.number) == ("paid", ["running"], ["succeeded", "queued"])
+    assert order.twice() == ("open", order.amount)
+    send(order.number, order.gateway)
     assert card_refunds_of(order.number)[1].last_error == EARLIER_ARRIVED
     assert states(order.number) == ("paid", ["done"], ["succeeded", "failed"])
     assert order.twice() == ("open", PART)
