@@ -12,7 +12,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from app.checkout import put_off, twice
+from app.checkout import owed_again, put_off, twice
 from app.checkout.notices import alert
 from app.checkout.unearned import take_lost
 from app.kernel.actor import Actor
@@ -38,7 +38,10 @@ GONE = "The money is gone. Cancel the order if it has not left."
 GONE_SHIPPED = "The money is gone, and so are the goods: nothing more is to be done about the order."
 GONE_RETURNED = "The money is gone. The order was given back before: compare its refunds with what was paid."
 GONE_BESIDE = "The money is gone. It is not what paid for the order, which stays as it is."
-CORRECTED = "The bank has changed the amount. Compare it with what has been given back."
+CORRECTED = (
+    "The bank has changed the amount. What refunds had counted on, and the bank has not given back, the shop sends; "
+    "what came twice is an issue of its own. Look at the order, and resolve this."
+)
 TURNED = (
     "The gateway has said that this dispute is {before}, and says now that it is {now}. The shop keeps to the first "
     "word: its refunds count the money so. Look it up at the gateway; give back there what the customer is owed, or "
@@ -46,8 +49,10 @@ TURNED = (
 )
 KNOWN_LOST = "Your bank had given {amount} back to your card before{taken}."
 CHANGED = "Your bank has given {amount} back in all{taken}."
+CHANGED_BESIDE = "Your bank has given {amount} of that payment back in all."
 TAKEN = ", and what the order had earned with it was taken back"
 ANSWER = "Answer the dispute at the gateway before its deadline; do not ship what has not left."
+CHANGED_OPEN = f"The bank has changed the amount. {ANSWER}"
 
 
 def settle_dispute(*, gateway: str, truth: DisputeSnapshot, actor: Actor) -> bool:
@@ -167,13 +172,13 @@ def _corrected(
 ) -> bool:
     """The bank says another amount than before; what it took is what counts from now on."""
     if truth.status == "lost":
-        if _pays(order, payment.id):
-            taken = take_lost(order, payment, gateway_ref=truth.gateway_ref, actor=actor)
-            if taken:
-                _tell_lost(order, truth, CHANGED, taken, actor)
+        pays = _pays(order, payment.id)
+        taken = take_lost(order, payment, gateway_ref=truth.gateway_ref, actor=actor) if pays else 0
+        _tell_lost(order, truth, CHANGED if pays else CHANGED_BESIDE, taken, actor)
         _go_on(order, actor)
+        owed_again.send(order, payment, most=payment.captured, actor=actor, why=owed_again.LESS)
     if truth.status != "won":
-        _record(truth, about, CORRECTED)
+        _record(truth, about, CORRECTED if truth.status == "lost" else CHANGED_OPEN)
     return True
 
 
