@@ -189,7 +189,8 @@ def _refunds(order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[RefundRow]]
     if order_ids:
         by_card = CardRefund.id == OrderRefund.card_refund_id
         statement = select(OrderRefund, CardRefund).outerjoin(CardRefund, by_card)
-        ordered = statement.where(OrderRefund.order_id.in_(order_ids)).order_by(OrderRefund.created_at)
+        ordered = statement.where(OrderRefund.order_id.in_(order_ids))
+        ordered = ordered.order_by(OrderRefund.created_at, OrderRefund.id)
         for row in session().execute(ordered.execution_options(populate_existing=True)):
             grouped[row[0].order_id].append((row[0], row[1]))
     return grouped

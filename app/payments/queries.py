@@ -72,7 +72,7 @@ def list_by_id(payment_ids: Sequence[uuid.UUID]) -> Sequence[Payment]:
 def list_due(gateway: str, *, limit: int) -> Sequence[Payment]:
     """Payments to ask about now, the longest due first."""
     statement = select(Payment).where(Payment.gateway == gateway, Payment.next_check_at <= clock.now())
-    ordered = statement.order_by(Payment.next_check_at).limit(limit)
+    ordered = statement.order_by(Payment.next_check_at, Payment.id).limit(limit)
     return session().scalars(ordered.execution_options(populate_existing=True)).all()
 
 
@@ -83,7 +83,7 @@ def list_due_refunds(gateway: str, *, limit: int) -> list[uuid.UUID]:
         .join(Payment, Payment.id == CardRefund.payment_id)
         .where(Payment.gateway == gateway, CardRefund.state.in_(REFUND_OPEN))
         .where(CardRefund.next_check_at <= clock.now())
-        .order_by(CardRefund.next_check_at)
+        .order_by(CardRefund.next_check_at, CardRefund.id)
     )
     return list(session().scalars(statement.limit(limit)))
 

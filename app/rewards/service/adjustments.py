@@ -113,7 +113,7 @@ def expire_unapproved(*, actor: Actor, limit: int = 200) -> int:
                 PointsAdjustment.created_at <= before,
                 PointsAdjustment.batch_id.is_(None),
             )
-            .order_by(PointsAdjustment.created_at)
+            .order_by(PointsAdjustment.created_at, PointsAdjustment.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )

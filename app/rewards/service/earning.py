@@ -175,7 +175,7 @@ def list_due_earnings(*, past: Collection[uuid.UUID] = (), limit: int = 100) -> 
             PointsEarning.confirms_at <= clock.now(),
             PointsEarning.held_back_at.is_(None),
         )
-        .order_by(PointsEarning.confirms_at)
+        .order_by(PointsEarning.confirms_at, PointsEarning.id)
         .limit(limit)
     )
     if past:
