@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from app.audit import service as audit
-from app.checkout import owed_again, put_off, twice
+from app.checkout import disputes, owed_again, put_off, twice
 from app.checkout import settle as settling
 from app.checkout.cancelling import cancel_paid, cancel_stranded, cancel_unpaid
 from app.checkout.refunds import settle_refund
@@ -174,6 +174,7 @@ def _note_refund(
     payments.write_changes(payment, payment.state, {"refunded_outside": outside}, clock.now())
     if new > 0:
         put_off.end_covered(order, payment_id, given=new, resolution=note, actor=actor)
+        disputes.take_beside(order, payment, actor=actor)
     else:
         owed_again.send(order, payment, most=-new, actor=actor)
     twice.look_again(order, payment, actor=actor)

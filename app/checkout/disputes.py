@@ -50,6 +50,7 @@ TURNED = (
 KNOWN_LOST = "Your bank had given {amount} back to your card before{taken}."
 CHANGED = "Your bank has given {amount} back in all{taken}."
 CHANGED_BESIDE = "Your bank has given {amount} of that payment back in all."
+BESIDE = "More of the payment has gone back to you, and what the order had earned with it was taken back."
 TAKEN = ", and what the order had earned with it was taken back"
 ANSWER = "Answer the dispute at the gateway before its deadline; do not ship what has not left."
 CHANGED_OPEN = f"The bank has changed the amount. {ANSWER}"
@@ -112,6 +113,19 @@ def _known_lost(order: LockedOrder, payment: Payment, lost: Dispute, actor: Acto
     _tell_lost(order, truth, KNOWN_LOST, taken, actor)
     about = {"payment": str(lost.payment_id), "order_number": order.number, "taken_back": taken}
     _record(truth, about, GONE)
+
+
+def take_beside(order: LockedOrder, payment: Payment, *, actor: Actor) -> int:
+    """Staff have noted money that went back by hand, after banks had taken theirs: all of it together is gone now, and
+    costs the points that it would have cost the other way round; how many."""
+    lost = [one for one in disputes.list_disputes_of([payment.id]) if one.state == "lost"]
+    if not lost or not _pays(order, payment.id):
+        return 0
+    taken = take_lost(order, payment, gateway_ref=lost[-1].gateway_ref, actor=actor)
+    if taken:
+        data = {"taken_back": taken}
+        story.tell(order_id=order.id, event="points_taken_back", text=BESIDE, actor=actor, data=data)
+    return taken
 
 
 def _opened(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 
+from app.checkout import taken_twice
 from app.checkout.covering import count_free
 from app.kernel.actor import Actor
 from app.orders.service import refunding
@@ -35,6 +36,7 @@ def look_again(order: LockedOrder, payment: Payment, *, actor: Actor) -> None:
         elif amount < issue.detail["amount"]:
             elsewhere.tell_twice(refund, reference=order.number, amount=amount, currency=order.currency)
     elsewhere.tell_if_twice(payment)
+    taken_twice.tell(order, payment)
 
 
 def close(card_refund_id: uuid.UUID, *, actor: Actor, resolution: str = ONCE) -> bool:

@@ -20,17 +20,7 @@ from app.rewards.service.refunds import take_back
 
 def take_lost(order: LockedOrder, payment: Payment, *, gateway_ref: str, actor: Actor) -> int:
     """After a dispute, `gateway_ref`, was lost or its amount has changed; how many points the customer has less."""
-    lost = disputes.count_lost(payment.id)
-    # More than there was: of what the shop was sending, the bank's part is not sent any more.
-    by_card = count_returned(payment.id) if is_too_much(payment) else payment.refunded
-    gone = by_card + gone_otherwise(payment)
-    refunded = sum(
-        one.card
-        for one in refunding.list_refunds(order.id)
-        if not one.idem_key.startswith((refunding.UNWANTED, refunding.ANEW))
-    )
-    is_all = gone >= payment.captured
-    missing = min(lost, max(0, gone - refunded))
+    missing = count_missing(order, payment)
     taken = 0
     for source_type, source_id in (("order", order.id), ("first_order", order.customer_id)):
         earned = count_taken(
@@ -39,7 +29,8 @@ def take_lost(order: LockedOrder, payment: Payment, *, gateway_ref: str, actor: 
             source_type=source_type,
             cause="dispute:",
         )
-        left = unearned(earned.points, missing=missing, of=payment.amount) - earned.taken
+        is_all = missing is None
+        left = unearned(earned.points, missing=missing or 0, of=payment.amount) - earned.taken
         key = f"dispute:{gateway_ref}:{source_type}"
         if is_all or left > 0:
             taken += take_back(
@@ -52,6 +43,22 @@ def take_lost(order: LockedOrder, payment: Payment, *, gateway_ref: str, actor: 
                 actor=actor,
             ).points
     return taken
+
+
+def count_missing(order: LockedOrder, payment: Payment) -> int | None:
+    """Minor units of the payment that banks took, and that no refund of the order accounts for; None: nothing of it is
+    left."""
+    # More than there was: of what the shop was sending, the bank's part is not sent any more.
+    by_card = count_returned(payment.id) if is_too_much(payment) else payment.refunded
+    gone = by_card + gone_otherwise(payment)
+    refunded = sum(
+        one.card
+        for one in refunding.list_refunds(order.id)
+        if not one.idem_key.startswith((refunding.UNWANTED, refunding.ANEW))
+    )
+    if gone >= payment.captured:
+        return None
+    return min(disputes.count_lost(payment.id), max(0, gone - refunded))
 
 
 def take_never_paid(order: LockedOrder, payment: Payment, *, actor: Actor) -> None:
