@@ -189,7 +189,7 @@ CARD = Probe(
                      FROM card_refund GROUP BY payment_id) r ON r.payment_id = p.id
        WHERE p.refunded < coalesce(r.amount, 0) OR p.captured > p.amount
           OR p.returned_elsewhere <> coalesce(r.elsewhere, 0)
-          OR (p.refunded + p.returned_elsewhere > p.captured
+          OR (p.surplus > 0
               AND (p.refunded <> coalesce(r.amount, 0)
                    OR NOT EXISTS (SELECT 1 FROM reconciliation_issue i
                                    WHERE i.kind = 'refunded_twice' AND i.ref = ANY(r.arrived))))

@@ -17,10 +17,10 @@ class Payment(Base):
 
     `reference` is the shop's public reference (the order number), sent with the charge and compared on
     every answer. `cancel_requested_at` set: somebody wants it ended; only the gateway's word ends it.
-    `refunded` is what went back or is on its way back. With `returned_elsewhere` it may be more than was captured, when
-    a card refund that was lost and made good arrives after all; but the database refuses to send or to note anything
-    more then (card_refund_bounded). `late`: captured after it had ended; another attempt may have paid meanwhile, so
-    these are outside the one live attempt of a reference.
+    `refunded` is what went back or is on its way back, so that the table itself refuses to send, or to note as sent
+    another way, more than was captured. `surplus`: how much more has gone back than that, by a card refund that was
+    lost and made good and has arrived after all. `late`: captured after it had ended; another attempt may have paid
+    meanwhile, so these are outside the one live attempt of a reference.
 
     `accepted`: what the gateway captured instead of `amount`, where staff have taken that for right.
     `refunded_outside`: what went back by another hand than the shop's, where staff have taken note of it.
@@ -31,9 +31,18 @@ class Payment(Base):
     __tablename__ = "payment"
     __table_args__ = (
         CheckConstraint("amount > 0", name="amount"),
-        CheckConstraint("refunded >= 0 AND captured >= 0 AND captured <= amount", name="adds_up"),
+        CheckConstraint(
+            "0 <= refunded AND refunded <= captured + surplus AND captured <= amount", name="adds_up"
+        ),
         CheckConstraint("accepted > 0 AND refunded_outside >= 0", name="by_hand"),
-        CheckConstraint("returned_elsewhere >= 0 AND returned_elsewhere <= captured", name="elsewhere"),
+        CheckConstraint(
+            "returned_elsewhere >= 0 AND refunded + returned_elsewhere <= captured + surplus",
+            name="elsewhere",
+        ),
+        CheckConstraint(
+            "surplus = 0 OR surplus > 0 AND refunded + returned_elsewhere = captured + surplus",
+            name="surplus",
+        ),
         CheckConstraint(
             "state IN ('submitting','unknown','requires_action','authorized','captured',"
             "'declined','canceled')",
@@ -81,6 +90,7 @@ class Payment(Base):
     accepted: Mapped[int | None]
     refunded_outside: Mapped[int] = mapped_column(server_default="0")
     returned_elsewhere: Mapped[int] = mapped_column(server_default="0")
+    surplus: Mapped[int] = mapped_column(server_default="0")
     next_check_at: Mapped[datetime | None]
     checks: Mapped[int] = mapped_column(server_default="0")
     last_error: Mapped[str | None]

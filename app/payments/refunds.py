@@ -257,10 +257,14 @@ def apply_refund(
 
 
 def _count(payment: Payment, refund: CardRefund, sign: int) -> None:
-    """Change what went back by card. While the card has the money, what went another way is not in its place."""
+    """Change what went back by card. While the card has the money, what went another way is not in its place; all of it
+    may be more than there was, which only a gateway's word can bring about."""
+    by_card = payment.refunded + sign * refund.amount
+    elsewhere = payment.returned_elsewhere - sign * (refund.elsewhere or 0)
     changes = {
-        "refunded": payment.refunded + sign * refund.amount,
-        "returned_elsewhere": payment.returned_elsewhere - sign * (refund.elsewhere or 0),
+        "refunded": by_card,
+        "returned_elsewhere": elsewhere,
+        "surplus": max(0, by_card + elsewhere - payment.captured),
     }
     write_changes(payment, payment.state, changes, clock.now())
 
