@@ -15,6 +15,7 @@ from typing import Any
 
 from app.audit import service as audit
 from app.checkout.clawback import earned_by, would_earn
+from app.checkout.refund_words import count_never_came, sentence
 from app.checkout.rules import Earned, Quote, with_clawback
 from app.kernel import ids
 from app.kernel.actor import Actor
@@ -72,11 +73,15 @@ def preview(*, number: str, lines: Sequence[tuple[str, int]] | None, strategy: S
     return with_clawback(plan, earned_by(order))
 
 
-def count_sent(*, number: str, card: int) -> int:
-    """How much of the card part of a plan, in minor units, `refund` would send now; writes nothing. The rest had gone
-    back to the card before. Raises what `preview` raises."""
+def count_sent(*, number: str, card: int) -> tuple[int, int]:
+    """How much of the card part of a plan, in minor units, `refund` would send now, and how much had gone back to the
+    card before; what is left was never charged. Writes nothing. Raises what `preview` raises."""
     order = look_at_order(number=number)
-    return count_to_send(_paying(order.id, number), card) if card else 0
+    if not card:
+        return 0, 0
+    payment = _paying(order.id, number)
+    sent = count_to_send(payment, card)
+    return sent, card - sent - count_never_came(payment, refunding.list_lines_paid(order.id), card, sent)
 
 
 def refund(
@@ -101,11 +106,16 @@ def refund(
     if earlier is not None:
         return _view(order, earlier)
     _check_refundable(order.status)
-    plan = plan_refund(refunding.list_lines_paid(order.id), _wanted(lines), strategy)
+    paid = refunding.list_lines_paid(order.id)
+    plan = plan_refund(paid, _wanted(lines), strategy)
     if not plan.give.value:
         raise Conflict("These lines cost nothing: there is nothing to give back.", code="NOTHING_TO_REFUND")
     made = give_back(order, plan, reason=reason, idem_key=idem_key, actor=actor)
-    text = _sentence(made)
+    unsent = made.card.amount - made.sent.amount
+    missing = (
+        count_never_came(_paying(order.id, number), paid, made.card.amount, made.sent.amount) if unsent else 0
+    )
+    text = sentence(made, missing=Money(missing, order.currency))
     if made.state == "done" and refunding.is_settled(order.id):
         moving.move(order=order, to="refunded", event="refunded", text=text, actor=actor)
     else:
@@ -253,16 +263,6 @@ def _lines_of_quote(quote: Quote) -> list[LinePaid]:
 
 def _line_row(line: LineRefund) -> dict[str, Any]:
     return {"sku": line.sku, "quantity": line.quantity, "clawback": line.clawback, **asdict(line.give)}
-
-
-def _sentence(made: Refunded) -> str:
-    parts = [f"{made.points:,} points to your account"] if made.points else []
-    if made.sent:
-        parts.append(f"{made.sent.display} to your card")
-    sentences = [f"We are giving back {' and '.join(parts)}."] if parts else []
-    if already := made.card - made.sent:
-        sentences.append(f"{already.display} has been given back to your card already.")
-    return " ".join(sentences)
 
 
 def _view(order: LockedOrder, stored: OrderRefund) -> Refunded:

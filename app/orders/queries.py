@@ -15,10 +15,8 @@ from app.kernel.money import Money
 from app.kernel.pagination import MAX_TOTAL, Page, decode_cursor, id_in, moment_in, page_of
 from app.orders.errors import OrderNotFound
 from app.orders.models import Order, OrderEvent, OrderLine, OrderRefund
+from app.orders.refund_views import RefundRow, RefundView, list_rows, views_of
 from app.orders.states import CANCELLABLE, PAYMENT_STATUS
-from app.payments.models import CardRefund
-
-RefundRow = tuple[OrderRefund, CardRefund | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +45,6 @@ class LineView:
     def extras(self) -> Money:
         """Its share of delivery and tax."""
         return self.paid - self.total
-
-
-@dataclass(frozen=True, slots=True)
-class RefundView:
-    """`sent`: how much of `card` the shop sends itself; the rest had gone back already. `elsewhere`: what staff sent to
-    the shopper in place of the card refund; `elsewhere_ref`: the bank's reference of that transfer."""
-
-    points: int
-    card: Money
-    sent: Money
-    state: str
-    reason: str
-    created_at: datetime
-    id: uuid.UUID
-    elsewhere: Money | None = None
-    elsewhere_ref: str | None = None
-
-    @property
-    def already(self) -> Money:
-        """What a bank, or somebody at the gateway, had given back to the card before."""
-        return self.card - self.sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +94,7 @@ def get_order_view(number: str, *, customer_id: uuid.UUID | None = None) -> Orde
     order = session().scalars(statement.execution_options(populate_existing=True)).first()
     if order is None:
         raise OrderNotFound("There is no such order.")
-    return _view(order, _lines([order.id]), _refunds([order.id]), _events(order.id))
+    return _view(order, _lines([order.id]), list_rows([order.id]), _events(order.id))
 
 
 def list_orders(
@@ -142,7 +119,7 @@ def list_orders(
         rows, limit=limit, key=_key, filters=filters, backwards=backwards, first=cursor is None, total=total
     )
     ids_ = [order.id for order in page.items]
-    lines, refunds = _lines(ids_), _refunds(ids_)
+    lines, refunds = _lines(ids_), list_rows(ids_)
     return page.showing(lambda order: _view(order, lines, refunds, []))
 
 
@@ -181,18 +158,6 @@ def _lines(order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[OrderLine]]:
         ordered = statement.order_by(OrderLine.order_id, OrderLine.position)
         for line in session().scalars(ordered.execution_options(populate_existing=True)):
             grouped[line.order_id].append(line)
-    return grouped
-
-
-def _refunds(order_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[RefundRow]]:
-    grouped: dict[uuid.UUID, list[RefundRow]] = {order_id: [] for order_id in order_ids}
-    if order_ids:
-        by_card = CardRefund.id == OrderRefund.card_refund_id
-        statement = select(OrderRefund, CardRefund).outerjoin(CardRefund, by_card)
-        ordered = statement.where(OrderRefund.order_id.in_(order_ids))
-        ordered = ordered.order_by(OrderRefund.created_at, OrderRefund.id)
-        for row in session().execute(ordered.execution_options(populate_existing=True)):
-            grouped[row[0].order_id].append((row[0], row[1]))
     return grouped
 
 
@@ -240,25 +205,8 @@ def _view(
         can_cancel=order.status in CANCELLABLE,
         attempt=order.attempt,
         lines=[_line(line, order.currency) for line in lines[order.id]],
-        refunds=[_refund(*row, order.currency) for row in refunds[order.id]],
+        refunds=views_of(refunds[order.id], order.currency),
         timeline=timeline,
-    )
-
-
-def _refund(refund: OrderRefund, by_card: CardRefund | None, currency: str) -> RefundView:
-    elsewhere, elsewhere_ref = (by_card.elsewhere, by_card.elsewhere_ref) if by_card else (None, None)
-    is_covered = by_card is not None and (refund.state, by_card.state) == ("done", "failed")
-    sent = by_card.amount if by_card and (elsewhere or not is_covered) else 0
-    return RefundView(
-        refund.points,
-        Money(refund.card, currency),
-        Money(sent, currency),
-        refund.state,
-        refund.reason,
-        refund.created_at,
-        refund.id,
-        elsewhere=Money(elsewhere, currency) if elsewhere else None,
-        elsewhere_ref=elsewhere_ref,
     )
 
 

@@ -29,6 +29,12 @@ def count_to_send(payment: Payment, amount: int) -> int:
     return amount if is_whole else min(amount, max(0, payment.captured - payment.refunded - gone))
 
 
+def never_came(payment: Payment, claimed: int) -> int:
+    """Minor units of `claimed`, what refunds of the order give back by card in all, that were never charged: staff have
+    accepted less than was due."""
+    return 0 if payment.accepted is None else max(0, claimed - payment.accepted)
+
+
 def gone_otherwise(payment: Payment) -> int:
     """Minor units that have left a payment by other ways than the shop's card refunds."""
     return disputes.count_lost(payment.id) + by_hand(payment)

@@ -87,12 +87,13 @@ def _comes_back(order: queries.OrderView) -> ComesBack:
         return ComesBack(order.points if order.status == "payment_pending" else 0, nothing, nothing)
     try:
         give = preview(number=order.number, lines=None, strategy="proportional").give
-        card = Money(count_sent(number=order.number, card=give.card), order.total.currency)
+        sent, already = count_sent(number=order.number, card=give.card)
     except PaymentDisputed as error:
         return ComesBack(0, nothing, nothing, refusal=error.message)
     except Conflict:  # every line has gone back before
         return ComesBack(0, nothing, nothing)
-    return ComesBack(give.points, card, already=Money(give.card, order.total.currency) - card)
+    currency = order.total.currency
+    return ComesBack(give.points, Money(sent, currency), already=Money(already, currency))
 
 
 @bp.post("/orders/<number>/cancel")

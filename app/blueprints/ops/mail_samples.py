@@ -59,7 +59,9 @@ def _order() -> OrderView:
         attempt=1,
         lines=[line],
         refunds=[
-            RefundView(500, hkd(6_250), hkd(4_250), "done", "The handle was broken.", AT, uuid.UUID(int=1))
+            RefundView(
+                500, hkd(6_250), hkd(4_250), "done", "The handle was broken.", AT, uuid.UUID(int=1), hkd(0)
+            )
         ],
         timeline=[EventView(AT, "paid", "Your payment is complete.")],
     )
