@@ -70,7 +70,7 @@ def _apply(gateway: str, truth: DisputeSnapshot, actor: Actor) -> bool:
     applied = disputes.apply_dispute(payment, truth)
     about = {"payment": str(payment.id), "order_number": order.number}
     is_news = _react(order, payment, truth, applied, about, actor)
-    if applied.after == "lost" and (applied.changed or applied.corrected):
+    if applied.after != "open" and (applied.changed or applied.corrected):
         twice.look_again(order, payment, actor=actor)
     return is_news
 

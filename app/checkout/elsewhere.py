@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from app.audit import service as audit
+from app.checkout import twice
 from app.checkout.covering import count_owed
 from app.checkout.ending import finish
 from app.checkout.notices import mail_elsewhere
@@ -18,6 +19,7 @@ from app.orders.service import refunding
 from app.orders.service.moving import lock_order
 from app.outbox.service import add
 from app.payments import elsewhere, issues
+from app.payments.service import lock_payment
 
 
 def note_paid_elsewhere(
@@ -47,6 +49,7 @@ def note_paid_elsewhere(
     paid = Money(card_refund.elsewhere or 0, order.currency)
     refund.state, refund.done_at = "done", clock.now()
     session().flush()
+    twice.look_again(order, lock_payment(card_refund.payment_id), actor=actor)
     resolution = f"It was paid another way ({reference})."
     close_waiting(card_refund.id, actor, state="resolved", resolution=resolution)
     text = (

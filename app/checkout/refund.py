@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.audit import service as audit
+from app.checkout import twice
 from app.checkout.clawback import earned_by, would_earn
 from app.checkout.refund_words import count_never_came, sentence
 from app.checkout.rules import Earned, Quote, with_clawback
@@ -31,6 +32,7 @@ from app.payments import queries as payment_queries
 from app.payments import refunds as card_refunds
 from app.payments.left import count_to_send
 from app.payments.models import Payment
+from app.payments.service import lock_payment
 from app.rewards.queries import rules_of_version
 from app.rewards.service import refunds as points_refunds
 from app.rewards.service.accounts import lock_account
@@ -143,7 +145,8 @@ def give_back(
     staff do, and not a part of that. Raises PaymentDisputed.
     """
     give = plan.give
-    card_refund_id = _queue_card(order, give.card, reason, actor) if give.card else None
+    payment_id = _paying(order.id, order.number).id if give.card else None
+    card_refund_id = _queue_card(payment_id, give.card, reason, actor) if payment_id else None
     lock_account(customer_id=order.customer_id)
     plan = with_clawback(plan, earned_by(order))
     _move_points(order, plan, idem_key, actor)
@@ -161,6 +164,8 @@ def give_back(
         actor=actor,
     )
     refunding.count_back(order_id=order.id, plan=plan)
+    if payment_id:
+        twice.look_again(order, lock_payment(payment_id), actor=actor)
     if actor.kind == "staff" and is_audited:
         audit.record(
             actor=actor,
@@ -175,9 +180,8 @@ def give_back(
     return _view(order, stored)
 
 
-def _queue_card(order: LockedOrder, amount: int, reason: str, actor: Actor) -> uuid.UUID | None:
+def _queue_card(payment_id: uuid.UUID, amount: int, reason: str, actor: Actor) -> uuid.UUID | None:
     """None: the bank has given all of it back already."""
-    payment_id = _paying(order.id, order.number).id
     sent = card_refunds.to_send(payment_id=payment_id, amount=amount)
     if not sent:
         return None

@@ -136,6 +136,7 @@ def send_again(*, number: str, refund_id: uuid.UUID, actor: Actor) -> None:
     if now_sent is None:
         card_refund = payment_queries.get_refund(was)
         put_off.end_one(order, refund, card_refund, state="resolved", resolution=ALREADY, actor=actor)
+    twice.look_again(order, lock_payment(payment_queries.get_refund(was).payment_id), actor=actor)
     audit.record(
         actor=actor,
         action="order.refund_sent_again",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import uuid
 
-from app.checkout import twice
+from app.checkout import owed_again, twice
+from app.checkout.covering import count_free
 from app.checkout.ending import finish
 from app.checkout.put_off import close_waiting
 from app.kernel import clock
@@ -22,6 +23,7 @@ from app.payments import refunds as card_refunds
 from app.payments.gateway import EARLIER_ARRIVED, RefundRefused
 from app.payments.models import CardRefund
 from app.payments.refunds import AppliedRefund
+from app.payments.service import lock_payment
 
 AS_WELL = (
     "A refund that had got lost, and that we made good, has reached your card as well. We will write to you."
@@ -89,11 +91,14 @@ def _take(order: LockedOrder, refund: OrderRefund, arrived: CardRefund, actor: A
     """It was what the refund waits for. What had gone back by other hands besides is too much."""
     assert refund.card_refund_id is not None, "only a card refund gets stuck"
     given_up = queries.get_refund(refund.card_refund_id)
-    surplus = arrived.amount - given_up.amount
     card_refunds.replace(given_up.id, by=arrived.id)
     refund.card_refund_id, refund.state, refund.done_at = arrived.id, "done", clock.now()
     session().flush()
     close_waiting(given_up.id, actor, state="auto_fixed", resolution=IN_ITS_PLACE)
+    payment = lock_payment(arrived.payment_id)
+    surplus = min(arrived.amount - given_up.amount, count_free(order.id, payment))
+    # Where it had paid for another refund meanwhile, that is short of it now.
+    owed_again.send(order, payment, most=given_up.amount, actor=actor)
     if surplus > 0:
         _tell_twice(order, arrived, surplus)
     else:
@@ -102,11 +107,18 @@ def _take(order: LockedOrder, refund: OrderRefund, arrived: CardRefund, actor: A
 
 
 def _came_back(order: LockedOrder, applied: AppliedRefund, actor: Actor) -> None:
-    """The bank sends it back: now the money has come once. Where staff had settled that it came twice, they look."""
-    if twice.close(applied.refund_id, actor=actor):
-        story.tell(order_id=order.id, event="refund_bounced", text=ONE_BACK, actor=actor)
-    else:
+    """The bank sends it back: now the money has come once. What it had paid for besides is owed again. Where staff had
+    settled that it came twice, they look."""
+    told = issues.find_issue(refund_issues.TWICE, str(applied.refund_id))
+    twice.close(applied.refund_id, actor=actor)
+    payment = lock_payment(applied.payment_id)
+    is_owed = owed_again.send(order, payment, most=applied.amount, actor=actor) > 0
+    if is_owed:
+        twice.close(applied.refund_id, actor=actor, kind=refund_issues.SET_OFF)
+    if told is not None and told.state == "resolved":
         refund_issues.tell_stuck(applied, currency=order.currency, suggestion=LOOK)
+    elif not is_owed:
+        story.tell(order_id=order.id, event="refund_bounced", text=ONE_BACK, actor=actor)
 
 
 def _tell_twice(order: LockedOrder, refund: CardRefund, amount: int) -> None:

@@ -24,9 +24,11 @@ from tests.checkout.conftest import Shopper
 STAFF = Actor(kind="staff", id=uuid.uuid4(), name="staff:test", role="support")
 
 
-def bought(gateway: SandboxGateway, *, points: int = 1_000, **shopper: Any) -> tuple[Shopper, str]:
-    """Two things at HK$100 and delivery, paid with `points` and the card."""
-    buyer = Shopper(gateway, points=5_000, price=10_000, quantity=2, **shopper)
+def bought(
+    gateway: SandboxGateway, *, points: int = 1_000, quantity: int = 2, **shopper: Any
+) -> tuple[Shopper, str]:
+    """Two things at HK$100, or `quantity`, and delivery, paid with `points` and the card."""
+    buyer = Shopper(gateway, points=5_000, price=10_000, quantity=quantity, **shopper)
     agreed = buyer.quote(points)
     placed = buyer.place(agreed, "pm_card_visa" if agreed.card_due else None)
     assert placed["status"] == "paid"

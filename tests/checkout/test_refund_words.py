@@ -31,9 +31,9 @@ ACTOR = system("test")
 class Bought:
     """An order that the card paid alone."""
 
-    def __init__(self, gateway: SandboxGateway, peer: Gateway) -> None:
+    def __init__(self, gateway: SandboxGateway, peer: Gateway, quantity: int = 2) -> None:
         self.gateway, self.peer = gateway, peer
-        _, self.number = bought(gateway, points=0)
+        _, self.number = bought(gateway, points=0, quantity=quantity)
         payment = queries.list_payments_of(self.number)[0]
         self.payment, self.ref, self.paid = payment.id, str(payment.gateway_ref), payment.captured
         session().rollback()

@@ -29,11 +29,12 @@ PART = 700
 
 
 class Replaced(Bought):
-    """One thing was given back, `amount`; `lost` is its first card refund, `sent` the one of the rest, on its way."""
+    """Half of it, one thing, was given back, `amount`; `lost` is its first card refund, `sent` the one of the rest, on
+    its way."""
 
-    def __init__(self, gateway: SandboxGateway, peer: Gateway) -> None:
-        super().__init__(gateway, peer)
-        self.lost = self.lose_refund(lines=[(sku_of(self.number), 1)])
+    def __init__(self, gateway: SandboxGateway, peer: Gateway, quantity: int = 2) -> None:
+        super().__init__(gateway, peer, quantity)
+        self.lost = self.lose_refund(lines=[(sku_of(self.number), quantity // 2)])
         self.amount = card_refunds_of(self.number)[0].amount
         session().rollback()
         assert peer.refund(self.ref, PART, "by-hand").status_code == 201
