@@ -157,3 +157,14 @@ def test_liability_by_month_of_expiry_with_breakage() -> None:
     assert january.expected == 9_000 - 9_000 * liability.breakage_permille // 1_000
     never = next(month for month in liability.months if month.month is None)
     assert never.expected == never.value
+
+
+def test_liability_puts_a_midnight_into_the_month_of_the_last_day() -> None:
+    customer_id = make_customer()
+    january, midnight, march = (datetime(2083, month, 1, tzinfo=UTC) for month in (1, 2, 3))  # of nobody else
+    give(customer_id, 700, clock.now(), midnight)
+    give(customer_id, 77, clock.now(), midnight - timedelta(microseconds=1))
+    give(customer_id, 5, clock.now(), midnight + timedelta(microseconds=1))
+    give(customer_id, 9, clock.now(), march)
+    by_month = {month.month: month.points for month in get_liability(RULES).months}
+    assert (by_month.get(january), by_month.get(midnight), by_month.get(march)) == (777, 14, None)

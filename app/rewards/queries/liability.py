@@ -13,9 +13,10 @@ from app.kernel.database import session
 from app.rewards.rules import Rules, value_of
 
 WINDOW = timedelta(days=365)
+# The month of the last day, as everywhere: what is gone at midnight could be spent until the day before.
 BY_MONTH = text(
     """
-    SELECT date_trunc('month', expires_at) AS month, sum(available) AS available, sum(held) AS held
+    SELECT date_trunc('month', expires_at - interval '1 microsecond') AS month, sum(available) AS available, sum(held) AS held
       FROM points_lot WHERE available > 0 OR held > 0
      GROUP BY 1 ORDER BY 1 NULLS LAST
     """
