@@ -20,7 +20,7 @@ from app.orders.queries import OrderView, get_order_view, get_refund, newest_ref
 from app.orders.service import refunding
 from app.payments.errors import DECLINE_REASONS
 from app.payments.shown import spell
-from app.rewards.queries import get_balance, rules_in_force, rules_of_version
+from app.rewards.queries import get_purse, rules_in_force, rules_of_version
 from app.rewards.queries.adjustments import get_adjustment
 from app.rewards.queries.transfers import get_transfer
 
@@ -136,7 +136,7 @@ def points_adjusted(payload: Mapping[str, Any]) -> Draft:
     adjustment = get_adjustment(uuid.UUID(payload["adjustment_id"]))
     context = {
         "points": adjustment.points,
-        "balance": get_balance(person.id).available,
+        "balance": get_purse(person.id).spendable,
         "reason": rules_in_force().adjustments.reasons.get(adjustment.reason_code, OTHER_REASON),
         "statement_url": url("account.miles"),
     }
@@ -150,7 +150,7 @@ def points_expiring(payload: Mapping[str, Any]) -> Draft:
         "points": payload["points"],
         "days": payload["days"],
         "expires_on": date.fromisoformat(payload["expires_on"]),
-        "balance": get_balance(person.id).available,
+        "balance": get_purse(person.id).spendable,
         "statement_url": url("account.miles"),
     }
     return _to(person, context)

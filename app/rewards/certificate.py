@@ -26,6 +26,8 @@ SEALED = (
     "audit_rows",
     "audit_root",
 )
+END_OF_TIME = 253_402_300_800_000_000
+"""Microseconds from 1970 to the year 10000."""
 BALANCES = ("available", "held", "pending", "debt")
 NEVER_BELOW_ZERO = ("available", "held", "pending")
 
@@ -124,10 +126,16 @@ def sealed_balances(document: Mapping[str, Any]) -> dict[str, int]:
     return sums
 
 
+def _is_instant(microseconds: Any) -> bool:
+    return type(microseconds) is int and 0 <= microseconds < END_OF_TIME
+
+
 def _seal_problems(document: Mapping[str, Any], wanted: str | None) -> list[str]:
     seal = document["seal"]
     if seal is None:
         return ["The certificate is under no seal."] if wanted else []
+    if not _is_instant(seal["sealed_at_us"]):
+        return ["The seal does not say when it was made."]
     version = seal["leaf_version"]
     if not 1 <= version <= len(document["transactions"]):
         return ["The seal covers a transaction that is not there."]

@@ -215,3 +215,10 @@ def test_a_machines_name_is_broken_between_its_words_only() -> None:
     assert shown == '<span class="words">points.<wbr>adjustment_<wbr>approved</span>'
     assert breakable("<b>:x") == '<span class="words">&lt;b&gt;:<wbr>x</span>'
     assert breakable("") == '<span class="words"></span>'
+
+
+@pytest.mark.parametrize("version", [0, 2**31, 10**30])
+def test_a_version_that_there_cannot_be_is_not_found(admin: Desk, version: int) -> None:
+    missing = admin.get(f"/admin/rules/{version}")
+    assert missing.status_code == 404
+    assert "There is no such version" in text_of(missing)

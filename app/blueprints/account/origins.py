@@ -62,7 +62,7 @@ def _source(found: Trace, customer_id: uuid.UUID, currency: str, rates: dict[int
         rules_version=version,
         rate=rates.get(version) if version is not None else None,
         parts=_parts(last),
-        was_returned=len(own) > 1,
+        was_returned=len(own) > 1 and first.origin_type == "refund",
     )
 
 

@@ -126,12 +126,16 @@ def read_days(text: str) -> int:
 
 
 def read_moment(text: str) -> datetime | None:
-    """As a browser sends it, meant in UTC; None where nothing was typed. Raises RuleBroken naming the field."""
+    """As a browser sends it, meant in UTC where it says nothing else; None where nothing was typed.
+
+    Raises RuleBroken naming the field.
+    """
     if not text:
         return None
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         message = "Give the start as 2027-01-31T00:00."
         raise invalid("effective_from", "NOT_A_MOMENT", message) from None
 

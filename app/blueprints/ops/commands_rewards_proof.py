@@ -117,6 +117,8 @@ def check_command(file: TextIO, kept: str | None, customer: uuid.UUID | None) ->
     """
     try:
         document = json.load(file)
+    except RecursionError as error:
+        raise click.ClickException("This is no certificate: it is nested too deeply.") from error
     except ValueError as error:
         raise click.ClickException(f"This is not JSON: {error}.") from error
     found = certificate.problems(document, seal=kept, customer=customer)

@@ -16,20 +16,22 @@ WINDOW = timedelta(days=365)
 # The month of the last day, as everywhere: what is gone at midnight could be spent until the day before.
 BY_MONTH = text(
     """
-    SELECT date_trunc('month', expires_at - interval '1 microsecond') AS month, sum(available) AS available, sum(held) AS held
+    SELECT date_trunc('month', expires_at - interval '1 microsecond') AS month, sum(available) AS available,
+           sum(held) AS held
       FROM points_lot WHERE available > 0 OR held > 0
      GROUP BY 1 ORDER BY 1 NULLS LAST
     """
 )
 # Of the points whose fate was decided in the window: spent, or expired. A refund undoes the spending; what it gives
 # back from a lot that has expired is issued anew, so it has not expired. What was taken back after it had expired
-# was not to be spent by anybody.
+# was not to be spent by anybody; where it had expired before the window, the window has less than nothing of it.
 FATES = text(
     """
     SELECT coalesce(sum(e.amount) FILTER (WHERE e.account = 'redeemed'), 0) AS spent,
            coalesce(sum(e.amount) FILTER (WHERE e.account = 'expired'), 0) AS expired
       FROM points_tx x JOIN points_entry e ON e.tx_id = x.id
      WHERE x.created_at >= :since AND x.kind IN ('capture', 'refund', 'expire', 'clawback', 'adjust')
+       AND e.account IN ('redeemed', 'expired')
     """
 )
 
@@ -75,8 +77,9 @@ def get_liability(rules: Rules) -> Liability:
     """As of now, valued at the rate of `rules`. Reads every lot with points: for the back office, not for pages."""
     now = clock.now()
     spent, expired = session().execute(FATES, {"since": now - WINDOW}).one()
-    decided = max(0, int(spent)) + int(expired)
-    permille = int(expired) * 1000 // decided if decided else 0
+    lapsed = max(0, int(expired))
+    decided = max(0, int(spent)) + lapsed
+    permille = lapsed * 1000 // decided if decided else 0
     months = []
     for month, available, held in session().execute(BY_MONTH):
         points = int(available + held)
