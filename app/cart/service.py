@@ -38,6 +38,20 @@ def set_quantity(*, owner: Owner, sku: str, quantity: int) -> uuid.UUID | None:
     return cart_id
 
 
+def change_quantity(*, owner: Owner, sku: str, quantity: int) -> bool:
+    """As `set_quantity`, of a line that is there; False, and nothing is changed, where it was taken out meanwhile."""
+    cart_id = lock_cart(owner=owner)
+    there = (
+        select(CartLine.cart_id)
+        .join(Variant, Variant.id == CartLine.variant_id)
+        .where(CartLine.cart_id == cart_id, Variant.sku == sku)
+    )
+    if cart_id is None or session().scalar(there) is None:
+        return False
+    set_quantity(owner=owner, sku=sku, quantity=quantity)
+    return True
+
+
 def add(*, owner: Owner, sku: str, quantity: int) -> uuid.UUID:
     """Put `quantity` (1 to 99) more of `sku` into the cart. Raises as `set_quantity`."""
     rules.check_quantity(quantity, smallest=1)

@@ -48,7 +48,8 @@ def settle(order: LockedOrder, applied: AppliedRefund, *, actor: Actor) -> None:
     if applied.after == "failed":
         _came_back(order, applied, actor)
     elif applied.after == "succeeded":
-        last = queries.get_last_of(applied.refund_id)
+        # Locked: its job says there that it is about to send it.
+        last, _ = card_refunds.lock_refund(queries.get_last_of(applied.refund_id).id)
         refund = refunding.lock_by_card_refund(last.id)
         if refund is not None and last.state == "queued" and last.sent_at is None:
             card_refunds.apply_refund(last.id, RefundRefused(EARLIER_ARRIVED))

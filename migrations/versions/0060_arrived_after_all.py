@@ -19,22 +19,33 @@ BEFORE = {
     "adds_up": "0 <= refunded AND refunded <= captured AND captured <= amount",
     "elsewhere": "returned_elsewhere >= 0 AND refunded + returned_elsewhere <= captured",
 }
+BEYOND = "refunded + returned_elsewhere"
 SURPLUS = "surplus = 0 OR surplus > 0 AND refunded + returned_elsewhere = captured + surplus"
 
 
 def upgrade() -> None:
     op.add_column("payment", sa.Column("surplus", sa.BigInteger(), nullable=False, server_default="0"))
-    _replace(NOW)
+    _drop()
+    op.execute(
+        f"UPDATE payment SET surplus = {BEYOND} - captured WHERE {BEYOND} > captured"
+    )  # a downgrade kept them
+    _add(NOW)
     op.execute(f"ALTER TABLE payment ADD CONSTRAINT ck_payment_surplus CHECK ({SURPLUS})")
 
 
 def downgrade() -> None:
     """Rows of which more went back than was captured stay: their checks hold for what is written from now on."""
+    _drop()
+    op.execute("ALTER TABLE payment DROP CONSTRAINT ck_payment_surplus")
     op.drop_column("payment", "surplus")
-    _replace(BEFORE, " NOT VALID")
+    _add(BEFORE, " NOT VALID")
 
 
-def _replace(checks: dict[str, str], how: str = "") -> None:
+def _drop() -> None:
+    for name in NOW:
+        op.execute(f"ALTER TABLE payment DROP CONSTRAINT ck_payment_{name}")
+
+
+def _add(checks: dict[str, str], how: str = "") -> None:
     for name, check in checks.items():
-        op.execute(f"ALTER TABLE payment DROP CONSTRAINT IF EXISTS ck_payment_{name}")
         op.execute(f"ALTER TABLE payment ADD CONSTRAINT ck_payment_{name} CHECK ({check}){how}")

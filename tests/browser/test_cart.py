@@ -36,9 +36,12 @@ def test_a_guest_fills_changes_empties_and_restores_a_cart(
         page.click("#add-status >> text=View cart")
     expect(page.locator("h1")).to_have_text("Your cart")
     expect(page.locator(".is-total dd")).to_have_text("HK$230.00")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
     page.fill("#quantity-1", "3")
     page.press("#quantity-1", "Enter")
     expect(page.locator(".is-total dd")).to_have_text("HK$330.00")
+    assert [url.rpartition("/cart/")[2] for url in sent if "/cart/" in url] == ["update"], "once"
     page.click(".cart-line >> text=Remove")
     expect(page.locator("#cart")).to_contain_text("Your cart is empty")
     page.click("button:has-text('Undo')")

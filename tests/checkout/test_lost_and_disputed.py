@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+import flask_migrate
 import psycopg
 import pytest
 
@@ -20,6 +21,7 @@ from tests.checkout.elsewhere import issues_of, lost, money, note, payment_of, s
 from tests.checkout.refunding import STAFF, card_refunds_of, send
 from tests.checkout.test_disputed_refunds import told
 from tests.checkout.test_refund_words import ACTOR, differences
+from tests.conftest import ROOT
 from tests.sandbox.peers import Gateway
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -136,3 +138,23 @@ def test_while_too_much_has_gone_the_database_lets_nothing_more_go(
     with pytest.raises(psycopg.errors.CheckViolation):
         owner.execute(statement, [payment])
     assert (money(order.number), states(order.number)) == before
+
+
+def test_what_came_twice_outlives_a_release_that_is_taken_back(
+    order: Lost, owner: psycopg.Connection
+) -> None:
+    send(order.number, order.gateway)
+    order.bounce(order.sent)
+    note(order.number, order.refund)
+    order.arrive()
+    order.ask(order.lost)
+    asked = "SELECT refunded, returned_elsewhere, surplus FROM payment WHERE reference = %s"
+    before = owner.execute(asked, [order.number]).fetchone()
+    session().close()
+    flask_migrate.downgrade(directory=str(ROOT / "migrations"), revision="0059")
+    flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+    assert (
+        owner.execute(asked, [order.number]).fetchone()
+        == before
+        == (order.paid, order.paid - TAKEN, order.paid - TAKEN)
+    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from typing import Any
 
 import psycopg
 import pytest
+from flask import Flask
 
 from app.checkout.covering import list_owed
 from app.checkout.refunds import send_again
@@ -17,8 +20,10 @@ from app.gateways.sandbox import SandboxGateway
 from app.kernel import clock
 from app.kernel.database import run_atomically, session
 from app.orders.queries import get_order_view
+from app.payments import queries
 from app.payments.gateway import EARLIER_ARRIVED
 from app.payments.issues import find_issue, resolve_issue
+from app.payments.refunds import note_sent
 from tests.checkout.refunding import STAFF, card_refunds_of, send, sku_of
 from tests.checkout.test_refund_words import ACTOR, Bought, differences
 from tests.checkout.test_stuck_refunds import issues_of, states
@@ -237,4 +242,36 @@ def test_what_the_customer_has_given_back_pays_for_no_other_one(order: Replaced)
     send(order.number, order.gateway)
     assert states(order.number) == ("paid", ["done"], ["succeeded", "failed", "succeeded"])
     assert order.money()[0] == 2 * order.amount - PART
+    assert differences() == []
+
+
+def test_one_whose_job_says_meanwhile_that_it_sends_is_not_called_off(
+    app: Flask, order: Replaced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last_of = queries.get_last_of
+    told: list[bool] = []
+
+    def say() -> None:
+        with app.app_context():
+            told.append(run_atomically(lambda: note_sent(order.sent)))
+
+    def quicker(refund_id: uuid.UUID) -> Any:
+        found = last_of(refund_id)
+        job = threading.Thread(target=say)
+        job.start()
+        job.join()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queries, "get_last_of", quicker)
+        order.turn_up()
+    assert told[0] is True
+    assert states(order.number) == ("paid", ["running"], ["succeeded", "queued"]), "it may have left"
+    (amount,) = (one.amount for one in card_refunds_of(order.number) if one.id == order.sent)
+    session().rollback()
+    order.gateway.refund(order.sent, order.ref, amount)
+    order.ask(order.sent)
+    assert order.money()[0] == 2 * order.amount - PART
+    assert states(order.number) == ("paid", ["done"], ["succeeded", "succeeded"])
+    assert order.twice()[0] == "open", "staff know"
     assert differences() == []

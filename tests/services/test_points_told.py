@@ -138,3 +138,9 @@ def test_a_file_without_an_end_is_no_certificate(app: Flask, tmp_path: Path) -> 
 def test_a_moment_with_an_offset_is_that_moment() -> None:
     assert read_moment("2027-01-31T00:00") == datetime(2027, 1, 31, tzinfo=UTC)
     assert read_moment("2027-01-31T00:00+08:00") == datetime(2027, 1, 30, 16, tzinfo=UTC)
+
+
+def test_a_batch_of_no_lots_is_refused(app: Flask) -> None:
+    refused = app.test_cli_runner().invoke(args=["rewards", "expire", "--batch", "0"])
+    assert refused.exit_code == 2
+    assert "--batch" in refused.output

@@ -247,6 +247,7 @@ def order(status: str = "paid", refunded: bool = False) -> Obj:
                 card=hkd(21000),
                 sent=hkd(21000 - already),
                 already=hkd(already),
+                back=hkd(21000),
                 reason="Returned",
                 elsewhere_ref=reference,
                 id=already,

@@ -15,6 +15,7 @@ from app.kernel import clock, ids
 from app.kernel.actor import system
 from app.kernel.database import db, session, transaction
 from app.orders.models import Order, OrderLine
+from app.payments import issues
 from tests.factories.people import make_customer
 from tests.factories.shop import make_variant
 from tests.sandbox.peers import Gateway
@@ -222,3 +223,17 @@ def test_a_version_that_there_cannot_be_is_not_found(admin: Desk, version: int) 
     missing = admin.get(f"/admin/rules/{version}")
     assert missing.status_code == 404
     assert "There is no such version" in text_of(missing)
+
+
+def test_what_is_open_is_at_the_top_of_reconciliation(app: Flask, admin: Desk) -> None:
+    names = {state: f"{state}-{uuid.uuid4().hex[:8]}" for state in ("over", "older", "newer")}
+    with app.app_context():
+        for days, name in zip((3, 2, 1), names.values(), strict=True):
+            with clock.travel(days=-days), transaction():
+                issues.record_issue(kind="books_differ", ref=name, detail={}, suggestion="Look.")
+        with transaction():
+            issues.close_issue(
+                kind="books_differ", ref=names["over"], state="auto_fixed", by="test", resolution="Over."
+            )
+    shown = text_of(admin.get("/admin/reconciliation/"))
+    assert shown.index(names["older"]) < shown.index(names["newer"]) < shown.index(names["over"])

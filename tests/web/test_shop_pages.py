@@ -179,6 +179,11 @@ def test_a_guest_fills_and_empties_a_cart(client: FlaskClient) -> None:
     assert "Undo" in html
     assert "Your cart is empty" in html
     assert "Removed Grey Sofa." not in page(client, "/cart")
+    late = post(client, "/cart/update", sku="grey-sofa", quantity="3")
+    assert late.status_code == 303
+    html = page(client, "/cart")
+    assert "no longer in your cart" in html
+    assert "Your cart is empty" in html, "what was sent before it was removed does not bring it back"
     post(client, "/cart/add", sku="grey-sofa", quantity="4")
     assert 'value="4"' in page(client, "/cart"), "undone"
 

@@ -152,7 +152,7 @@ class Differences(StaffList):
         "suggestion": Column("Suggestion", lambda row: row.suggestion if row.state == "open" else NOTHING),
         "age": Column("Age", lambda row: ago(row.first_seen_at), Difference.first_seen_at, is_number=True),
     }
-    order_by = (Difference.first_seen_at, Difference.kind, Difference.ref)
+    order_by = (Difference.state != "open", Difference.first_seen_at, Difference.kind, Difference.ref)
     narrow = (Choice("status", "State", Difference.state, {s: words(s) for s in sorted(ISSUE.states)}),)
 
     def statement(self) -> Rows:

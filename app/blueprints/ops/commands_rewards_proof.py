@@ -168,7 +168,13 @@ def _points(balances: Mapping[str, int]) -> str:
 
 
 @group.command("expire")
-@click.option("--batch", default=expiry.BATCH, show_default=True, help="Lots in one transaction.")
+@click.option(
+    "--batch",
+    default=expiry.BATCH,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Lots in one transaction.",
+)
 def expire_command(batch: int) -> None:
     """Expire every lot that is due, batch by batch; stop it whenever you like. Goes past accounts that are damaged, and
     exits with 1 then."""

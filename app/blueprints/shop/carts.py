@@ -55,9 +55,11 @@ def cart_update() -> Response | tuple[str, int]:
     sku, whose = _sku(), owner()
     try:
         quantity = _quantity()
-        run_atomically(lambda: service.set_quantity(owner=whose, sku=sku, quantity=quantity))
+        is_there = run_atomically(lambda: service.change_quantity(owner=whose, sku=sku, quantity=quantity))
     except (RuleBroken, Conflict) as refusal:
         return _page(refused=(sku, refusal)), status_of(refusal)
+    if not is_there:
+        flash("That product is no longer in your cart.", "info")
     return redirect(url_for("shop.cart"), 303)
 
 

@@ -1,9 +1,18 @@
 /* Cart: quantities save themselves. Product: adding stays on the page and says so. Both fall back to the plain form. */
 import { say, send, swap } from "./fragment.js";
 
-document.addEventListener("change", async (event) => {
-  const form = event.target.closest("form[data-quantity]");
-  if (!form) return;
+document.addEventListener("change", (event) => save(event.target.closest("form[data-quantity]")));
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-quantity]")) return;
+  event.preventDefault();
+  save(event.target);
+});
+
+/* Enter in the field is a change and a submit: one request, or the second would undo what the shopper does next. */
+async function save(form) {
+  const quantity = form?.elements.quantity.value;
+  if (!form || form.dataset.saving === quantity) return;
+  form.dataset.saving = quantity;
   document.getElementById("cart")?.setAttribute("aria-busy", "true");
   try {
     const { page } = await send(form);
@@ -13,7 +22,7 @@ document.addEventListener("change", async (event) => {
   } catch {
     form.submit();
   }
-});
+}
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
