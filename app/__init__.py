@@ -11,6 +11,7 @@ import config
 from app.extensions import babel, cache, csrf, db, limiter, login_manager, mail, migrate
 from app.gateways import gateway_from
 from app.kernel.database import listen_for_connections
+from app.kernel.shapes import learn_shapes
 
 
 def create_app(overrides: dict[str, Any] | None = None) -> Flask:
@@ -20,6 +21,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     flask_app.config.update(overrides or {})
     _bind_extensions(flask_app)
     _register_edges(flask_app)
+    learn_shapes()
     return flask_app
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.checkout import put_off
+from app.checkout import disputes, put_off
 from app.checkout.notices import mail
 from app.checkout.refund import give_back
 from app.inventory.service import reservations
@@ -46,5 +46,6 @@ def _end(order: LockedOrder, text: str, actor: Actor) -> str:
     moving.move(order=order, to="cancelled", event="cancelled", text=text, actor=actor)
     reservations.restock(order_id=order.id)
     put_off.close_cancel(order, actor=actor)
+    disputes.close_cancelled(order, actor=actor)
     add(mail("order_cancelled", order), request_id=actor.request_id)
     return "cancelled"

@@ -10,7 +10,7 @@ import uuid
 
 from app.orders.models import OrderRefund
 from app.orders.service import refunding
-from app.payments import queries
+from app.payments import disputes, queries
 from app.payments.left import gone_otherwise
 from app.payments.models import CardRefund, Payment
 from app.payments.service import lock_payment
@@ -34,6 +34,13 @@ def list_owed(order_id: uuid.UUID) -> dict[uuid.UUID, int]:
             sent = queries.get_refund(refund.card_refund_id)
             owed[refund.id] = _owed(refund, sent, queries.get_payment(sent.payment_id))
     return owed
+
+
+def list_waiting(order_id: uuid.UUID) -> frozenset[uuid.UUID]:
+    """The stuck refunds of an order that cannot go out while a bank is deciding about their payment."""
+    stuck = [one for one in refunding.list_refunds(order_id) if one.state == "stuck"]
+    paid = {one.id: queries.get_refund(one.card_refund_id).payment_id for one in stuck if one.card_refund_id}
+    return frozenset(refund_id for refund_id, payment in paid.items() if disputes.count_open([payment]))
 
 
 def count_short(order_id: uuid.UUID, payment: Payment) -> int:

@@ -30,7 +30,8 @@ from app.payments.service import lock_payment
 from app.rewards.service import earning
 from app.rewards.service.accounts import lock_account
 
-OPENED = "Your bank disputes the card payment of this order. What it earns waits until that is decided."
+OPENED = "Your bank disputes the card payment of this order."
+EARNS_LATER = " What it earns waits until that is decided."
 WON = "The dispute of the card payment was decided: the payment stands."
 LOST = "The dispute was decided: {amount} went back to your card{taken}."
 LOST_BESIDE = "The dispute was decided: {amount} of that payment went back to your card."
@@ -130,14 +131,18 @@ def take_beside(order: LockedOrder, payment: Payment, *, actor: Actor) -> int:
 
 def _opened(order: LockedOrder, truth: DisputeSnapshot, about: dict[str, Any], actor: Actor) -> None:
     lock_account(customer_id=order.customer_id)
-    earning.hold_back(order_number=order.number)
-    story.tell(order_id=order.id, event="disputed", text=OPENED, actor=actor, data={"reason": truth.reason})
+    waits = earning.hold_back(order_number=order.number)
+    text = OPENED + (EARNS_LATER if waits else "")
+    story.tell(order_id=order.id, event="disputed", text=text, actor=actor, data={"reason": truth.reason})
     _record(truth, about, ANSWER)
 
 
 def _won(order: LockedOrder, truth: DisputeSnapshot, actor: Actor) -> None:
     _go_on(order, actor)
     story.tell(order_id=order.id, event="dispute_won", text=WON, actor=actor)
+    told = issues.find_issue(disputes.KIND, truth.gateway_ref)
+    if told is not None:
+        told.detail = told.detail | {"status": "won"}
     issues.close_issue(
         kind=disputes.KIND,
         ref=truth.gateway_ref,
@@ -164,6 +169,20 @@ def _lost(
     _record(truth, about | {"taken_back": taken}, _what_to_do(order) if pays else GONE_BESIDE)
     text = f"The bank took {amount} back; {taken:,} points that the order had earned with it were taken back."
     add(alert("dispute_lost", order, text, about=truth.gateway_ref), request_id=actor.request_id)
+
+
+def close_cancelled(order: LockedOrder, *, actor: Actor) -> None:
+    """The order is cancelled: where that was all that a lost dispute asked for, nothing more is to be done."""
+    for lost in disputes.list_disputes_about(order.number):
+        told = issues.find_issue(disputes.KIND, lost.gateway_ref)
+        if told is not None and told.suggestion == GONE:
+            issues.close_issue(
+                kind=disputes.KIND,
+                ref=lost.gateway_ref,
+                state="resolved" if actor.kind == "staff" else "auto_fixed",
+                by=actor.name,
+                resolution="The order is cancelled.",
+            )
 
 
 def _what_to_do(order: LockedOrder) -> str:

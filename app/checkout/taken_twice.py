@@ -30,7 +30,7 @@ GIVE_BACK = (
 
 def tell(order: LockedOrder, payment: Payment) -> None:
     """Open the issue, or close it when it is so no more."""
-    if not disputes.count_lost(payment.id) or payment.id in refunding.list_unwanted_payments(order.id):
+    if not disputes.has_lost(payment.id) or payment.id in refunding.list_unwanted_payments(order.id):
         return
     points = _count(order, payment)
     if points:

@@ -104,6 +104,12 @@ def count_lost(payment_id: uuid.UUID) -> int:
     return int(session().scalar(statement) or 0)
 
 
+def has_lost(payment_id: uuid.UUID) -> bool:
+    """Whether a bank has decided against the shop, whatever it took."""
+    lost = select(Dispute.gateway_ref).where(Dispute.payment_id == payment_id, Dispute.state == "lost")
+    return session().scalar(select(lost.exists())) is True
+
+
 def get_dispute(gateway: str, gateway_ref: str) -> Dispute:
     """Raises NotFound."""
     found = session().get(Dispute, (gateway, gateway_ref), populate_existing=True)

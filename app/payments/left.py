@@ -24,9 +24,7 @@ def is_too_much(payment: Payment) -> bool:
 
 def count_to_send(payment: Payment, amount: int) -> int:
     """How much of a refund of `amount` minor units must still leave the shop; the rest has left it already."""
-    gone = gone_otherwise(payment)
-    is_whole = not gone and payment.captured == payment.amount
-    return amount if is_whole else min(amount, max(0, payment.captured - payment.refunded - gone))
+    return min(amount, max(0, payment.captured - payment.refunded - gone_otherwise(payment)))
 
 
 def never_came(payment: Payment, claimed: int) -> int:

@@ -46,8 +46,11 @@ def read(content: bytes, *, now: datetime, rules: AdjustmentRules) -> list[FileR
         reader.fieldnames = header
         _check_header(header)
         rows = [_row(reader.line_num, row, now, rules) for row in reader if any(row.values())]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise invalid("file", "FILE_UNREADABLE", f"This is not a CSV file in UTF-8: {error}.") from error
+    except UnicodeDecodeError as error:
+        text = "This file is not in UTF-8. Save it again as CSV in UTF-8."
+        raise invalid("file", "FILE_UNREADABLE", text) from error
+    except csv.Error as error:
+        raise invalid("file", "FILE_UNREADABLE", f"This is not a CSV file: {error}.") from error
     if not 1 <= len(rows) <= MAX_ROWS:
         raise invalid("file", "FILE_ROWS", f"A file has 1 to {MAX_ROWS:,} rows; this one has {len(rows):,}.")
     return rows

@@ -184,7 +184,11 @@ def test_whoever_waits_for_a_silent_bank_reads_why(shop: LiveShop, window: Open)
     page.click("text=Proceed to payment")
     expect(page.locator("[data-waiting]")).to_have_text("")
     # The form stays on its way for ever: nothing can be asked of a page that Chromium is about to leave.
+    page.wait_for_load_state("domcontentloaded")
     page.evaluate("window.addEventListener('submit', event => event.preventDefault())")
     page.click("#pay")
+    page.evaluate(
+        "window.dispatchEvent(new PageTransitionEvent('pageshow'))"
+    )  # its pictures have come only now
     expect(page.locator("[data-waiting]")).to_contain_text("Please stay on this page")
     expect(page.locator("#pay")).to_have_attribute("aria-disabled", "true")

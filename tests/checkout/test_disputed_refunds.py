@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from app.audit.models import AuditEntry
 from app.checkout import refund as refunds
-from app.checkout.disputes import settle_dispute
+from app.checkout.by_hand import cancel
+from app.checkout.covering import list_waiting
+from app.checkout.disputes import GONE, settle_dispute
 from app.gateways.asking import ask_payment
 from app.gateways.sandbox import SandboxGateway
 from app.kernel.actor import system
@@ -26,7 +28,7 @@ from app.payments.models import Payment
 from app.payments.refunds import PaymentDisputed, retry_refund
 from app.rewards.queries import get_balance
 from tests.checkout.conftest import Shopper, truth_about
-from tests.checkout.refunding import bought, card_refunds_of, give_back, send, sku_of
+from tests.checkout.refunding import STAFF, bought, card_refunds_of, give_back, send, sku_of
 from tests.checkout.test_cancelling import cancel_order
 from tests.factories.shop import stock_of
 from tests.sandbox.peers import Gateway
@@ -155,11 +157,44 @@ def test_a_refund_that_was_queued_before_the_dispute_came_waits(
     session().rollback()
     with pytest.raises(PaymentDisputed):
         run_atomically(lambda: retry_refund(refund_id=refund.id))
+    assert list_waiting(get_order_view(number).id) == {get_order_view(number).refunds[0].id}
+    session().rollback()
     told(number, "won")
+    assert list_waiting(get_order_view(number).id) == frozenset()
     send(number, gateway)
     assert peer.truth(str(payment.id))["amount_refunded"] == payment.captured
     assert get_order_view(number).status == "refunded"
     assert queries.get_issue("refund_waits", str(refund.id)).state == "auto_fixed"
+
+
+def test_the_issue_of_a_dispute_that_was_won_says_so(gateway: SandboxGateway) -> None:
+    _, number = bought(gateway, points=0)
+    ref = told(number, "open")
+    told(number, "won")
+    issue = queries.get_issue("dispute", ref)
+    assert (issue.state, issue.detail["status"]) == ("auto_fixed", "won")
+
+
+def test_what_nothing_waits_for_is_not_said_to_wait(gateway: SandboxGateway) -> None:
+    _, number = bought(gateway, points=0)
+    told(number, "open", ref="dp_first")
+    assert "What it earns waits" in get_order_view(number).timeline[-1].text
+    told(number, "won", ref="dp_first")
+    give_back(number)
+    send(number, gateway)
+    told(number, "open", ref="dp_second")
+    assert get_order_view(number).timeline[-1].text == "Your bank disputes the card payment of this order."
+
+
+def test_what_a_lost_dispute_asks_staff_for_is_done_with_the_cancel(gateway: SandboxGateway) -> None:
+    _, number = bought(gateway, points=0)
+    ref = told(number, "lost", amount=5_000)
+    issue = queries.get_issue("dispute", ref)
+    assert (issue.state, issue.suggestion) == ("open", GONE)
+    session().rollback()
+    cancel(number=number, reason="the money is gone", gateway=gateway, actor=STAFF)
+    issue = queries.get_issue("dispute", ref)
+    assert (issue.state, issue.resolution) == ("resolved", "The order is cancelled.")
 
 
 def test_a_dispute_that_only_the_gateway_knows_makes_the_refund_wait(

@@ -24,7 +24,7 @@ from app.payments import queries
 from app.payments.gateway import EARLIER_ARRIVED
 from app.payments.issues import find_issue, resolve_issue
 from app.payments.refunds import note_sent
-from tests.checkout.refunding import STAFF, card_refunds_of, send, sku_of
+from tests.checkout.refunding import STAFF, card_refunds_of, give_back, send, sku_of
 from tests.checkout.test_refund_words import ACTOR, Bought, differences
 from tests.checkout.test_stuck_refunds import issues_of, states
 from tests.sandbox.peers import Gateway
@@ -42,7 +42,9 @@ class Replaced(Bought):
         self.lost = self.lose_refund(lines=[(sku_of(self.number), quantity // 2)])
         self.amount = card_refunds_of(self.number)[0].amount
         session().rollback()
-        assert peer.refund(self.ref, PART, "by-hand").status_code == 201
+        by_hand = peer.refund(self.ref, PART, "by-hand")
+        assert by_hand.status_code == 201
+        self.by_hand = by_hand.json()["id"]
         assert self.note() == PART
         self.again()
         (self.sent,) = (one.id for one in card_refunds_of(self.number) if one.id != self.lost)
@@ -274,4 +276,20 @@ def test_one_whose_job_says_meanwhile_that_it_sends_is_not_called_off(
     assert order.money()[0] == 2 * order.amount - PART
     assert states(order.number) == ("paid", ["done"], ["succeeded", "succeeded"])
     assert order.twice()[0] == "open", "staff know"
+    assert differences() == []
+
+
+def test_what_came_twice_pays_for_the_rest_although_what_was_paid_by_hand_came_back(order: Replaced) -> None:
+    send(order.number, order.gateway)
+    order.turn_up()
+    order.peer.control(f"refunds/{order.by_hand}/failed")
+    assert order.note() == -PART
+    send(order.number, order.gateway)
+    assert order.money() == (2 * order.amount, 0, 2 * order.amount)
+    assert order.twice() == ("open", order.amount)
+    give_back(order.number, key="the rest")
+    send(order.number, order.gateway)
+    assert order.money() == (order.paid, 0, order.paid)
+    assert states(order.number)[:2] == ("refunded", ["done"] * 3)
+    assert order.twice()[0] == "auto_fixed"
     assert differences() == []

@@ -215,3 +215,16 @@ def test_what_is_noted_and_covers_a_refund_leaves_the_bank_its_points(
     assert order.note() == -10_000
     assert too_many(order.number) == ("open", 50)
     assert differences() == []
+
+
+def test_a_lost_amount_that_becomes_nothing_has_taken_all_of_its_points_too_many(
+    gateway: SandboxGateway, peer: Gateway
+) -> None:
+    order = Noted(gateway, peer, 0)
+    told(order.number, "lost", amount=5_000)
+    taken = earned(order.number)[2]
+    assert taken > 0
+    assert too_many(order.number) is None
+    told(order.number, "lost", amount=0)
+    assert too_many(order.number) == ("open", taken)
+    assert differences() == []

@@ -1,4 +1,4 @@
-"""Details of issues as staff read them: amounts are money wherever a currency is known."""
+"""Details of issues as staff read them: amounts are money wherever a currency is known, moments are dates."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ pytestmark = pytest.mark.usefixtures("app_context")
         ({"gateway": "absent", "currency": "HKD"}, "r", {"gateway": "absent", "currency": "HKD"}),
         ({"amount": None, "currency": "HKD"}, "r", {"amount": None, "currency": "HKD"}),
         ({"points": 5, "found": 2, "currency": "HKD"}, "r", {"points": 5, "found": 2, "currency": "HKD"}),
+        ({"failed_at": "2026-11-03T09:05:59+00:00"}, "r", {"failed_at": "3 Nov 2026, 09:05 UTC"}),
+        ({"note": "since 2026-11-03T09:05:59+00:00"}, "r", {"note": "since 2026-11-03T09:05:59+00:00"}),
         ({"amount": 5, "payment": "not an id"}, "r", {"amount": 5, "payment": "not an id"}),
     ],
 )
-def test_amounts_are_money_where_their_currency_is_known(
+def test_amounts_and_moments_are_what_people_write(
     detail: dict[str, Any], ref: str, shown: dict[str, Any]
 ) -> None:
     before = dict(detail)

@@ -101,6 +101,8 @@ class TestFiles:
         before = everything(app, *people)
         again = confirm(admin, shown)
         assert (again.status_code, "booked already" in again.text) == (409, True)
+        seen = send_in(admin, file_of(dict(zip(people, (500, -300), strict=True))))
+        assert (seen.status_code, "booked already" in seen.text) == (409, True), "the look says so too"
         assert everything(app, *people) == before
 
     @shows(NEW)
@@ -181,7 +183,7 @@ class TestFiles:
         [
             (b"", "must name the columns"),
             (b"a,b\n1,2\n", "must name the columns"),
-            (b"\xff\xfe\x00", "not a CSV file in UTF-8"),
+            (b"\xff\xfe\x00", "not in UTF-8. Save it again"),
             (b"customer,points,reason_code,note\n", "1 to 1,000 rows"),
             (b"x" * 180_001, "larger than 180,000 bytes"),
         ],

@@ -88,7 +88,7 @@ def test_asked_for_confirmed_by_the_mail_and_listed_on_both_sides(app: Flask, me
     assert everything(app, mei) == before, "looking at the link moves nothing"
     rows = audit_rows(app)
     page = mei.press("Send 1,500 miles")
-    assert f"1,500 are sent to {friend.email}" in page.text
+    assert f"1,500 miles are sent to {friend.email}" in page.text
     assert audit_rows(app) == rows + 1
     assert (mei.balance().available, friend.balance().available) == (3_500, 1_500)
     text = friend.go(PATH).text

@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 from functools import partial
 
-from flask import flash, redirect, render_template, url_for
+from flask import current_app, flash, redirect, render_template, url_for
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
 
@@ -86,7 +86,9 @@ def transfer_confirmed(token: str) -> Answer:
         done = run_atomically(work)
     except (RuleBroken, Conflict) as error:
         return _confirmation(_own(transfer.id), token, error.message), status_of(error)
-    flash(f"{done.points:,} are sent to {done.recipient_email}.", "success")
+    flash(
+        f"{done.points:,} {current_app.config['POINTS_NAME']} are sent to {done.recipient_email}.", "success"
+    )
     return redirect(url_for("account.transfers"), 303)
 
 

@@ -14,7 +14,7 @@ from app.blueprints.backoffice.lists import Column, StaffList
 from app.blueprints.common.actors import actor_from_request
 from app.blueprints.common.checkout import gateway
 from app.checkout import by_hand, elsewhere, refunds
-from app.checkout.covering import list_owed
+from app.checkout.covering import list_owed, list_waiting
 from app.orders import queries, staff_queries
 from app.orders.models import Order
 from app.orders.service import moving
@@ -108,13 +108,15 @@ class Orders(StaffList):
 
     def _page(self, number: str, tried: Attempt = NOTHING_TRIED) -> str:
         order = queries.get_order_view(number)
+        is_stuck = any(one.state == "stuck" for one in order.refunds)
         return self.render(
             "admin/order.html",
             order=order,
             can_cancel=order.can_cancel and reader_may("orders.refund"),
             moves=_moves(order) if reader_may("orders.move") else [],
             payments=_payments(number) if reader_may("payments.read") else None,
-            owed=list_owed(order.id) if any(one.state == "stuck" for one in order.refunds) else {},
+            owed=list_owed(order.id) if is_stuck else {},
+            waiting=list_waiting(order.id) if is_stuck else (),
             earned=find_earned(order.id),
             audit=history_of("order", number),
             tried=tried,

@@ -64,7 +64,10 @@ class Preview:
 
 
 def dry_run(*, content: bytes, rules: Rules, actor: Actor) -> Preview:
-    """Read the file and compare it with the books; changes nothing. Raises RuleBroken naming `file`, Forbidden."""
+    """Read the file and compare it with the books; changes nothing.
+
+    Raises RuleBroken naming `file`, AdjustmentDuplicate when the file was booked or waits already, Forbidden.
+    """
     require(actor, "rewards.adjust")
     assert actor.id is not None
     rows = batch_file.read(content, now=clock.now(), rules=rules.adjustments)
@@ -79,6 +82,7 @@ def dry_run(*, content: bytes, rules: Rules, actor: Actor) -> Preview:
         problem = row.problem or _problem(row, customer_id, before, seen[customer_id], twins)
         to_debt = min(owed.get(customer_id, 0), max(0, row.points)) if customer_id else 0
         shown.append(PreviewRow(row, customer_id, before, before + row.points - to_debt, problem))
+    _refuse_again(_digest(shown))
     credit = sum(row.points for row in rows if row.points > 0)
     debit = -sum(row.points for row in rows if row.points < 0)
     given = lock_given_today(maker=actor.id)
@@ -95,14 +99,12 @@ def submit(*, content: bytes, file_name: str, rules: Rules, actor: Actor) -> Bat
     waits already, Forbidden. Then nothing has changed.
     """
     preview = dry_run(content=content, rules=rules, actor=actor)
-    digest = _digest(preview.rows)
-    _refuse_again(digest)
     _refuse_problems(preview)
     batch_id, now = ids.uuid7(), clock.now()
     values = {
         "id": batch_id,
         "file_name": file_name[:200],
-        "digest": digest,
+        "digest": _digest(preview.rows),
         "rows": len(preview.rows),
         "credit": preview.credit,
         "debit": preview.debit,

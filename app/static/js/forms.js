@@ -24,11 +24,12 @@ document.addEventListener("submit", (event) => {
   waited = setTimeout(() => say(true), 3000);
 });
 
+/* Not at the first showing: what was clicked while pictures were loading is on its way. */
 addEventListener("pageshow", async (event) => {
+  if (!event.persisted) return;
   clearTimeout(waited);
   say(false);
   for (const button of document.querySelectorAll("[data-once]")) button.removeAttribute("aria-disabled");
-  if (!event.persisted) return;
   const { parse, swap } = await import("./fragment.js");
   const response = await fetch(location.href);
   if (response.ok) swap(parse(await response.text()), ["site-actions"]);
