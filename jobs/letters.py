@@ -146,11 +146,12 @@ def points_adjusted(payload: Mapping[str, Any]) -> Draft:
 def points_expiring(payload: Mapping[str, Any]) -> Draft:
     """Payload: customer_id, points, days, expires_on (ISO date)."""
     person = get_customer(uuid.UUID(payload["customer_id"]))
+    purse = get_purse(person.id)
     context = {
         "points": payload["points"],
         "days": payload["days"],
         "expires_on": date.fromisoformat(payload["expires_on"]),
-        "balance": get_purse(person.id).spendable,
+        "balance": purse.spendable + purse.cooling,  # what expires may be cooling off still
         "statement_url": url("account.miles"),
     }
     return _to(person, context)

@@ -35,7 +35,10 @@ EARNS_LATER = " What it earns waits until that is decided."
 WON = "The dispute of the card payment was decided: the payment stands."
 LOST = "The dispute was decided: {amount} went back to your card{taken}."
 LOST_BESIDE = "The dispute was decided: {amount} of that payment went back to your card."
-GONE = "The money is gone. Cancel the order if it has not left."
+GONE = (
+    "The money is gone. Cancel the order if it has neither left nor been given back; else nothing more is to be done "
+    "about it."
+)
 GONE_SHIPPED = "The money is gone, and so are the goods: nothing more is to be done about the order."
 GONE_RETURNED = "The money is gone. The order was given back before: compare its refunds with what was paid."
 GONE_BESIDE = "The money is gone. It is not what paid for the order, which stays as it is."

@@ -15,9 +15,11 @@ from app.payments.models import Payment
 
 CAME_BACK = "Your bank has sent money back to us that had gone back to your card."
 LESS = "Your bank has given you less back than it had said at first."
+OWED = "Less has gone back to your card than you are owed."
 REASONS = {
     CAME_BACK: "What had been given back by hand has come back",
     LESS: "The bank has given less back than it had said",
+    OWED: "Less had gone back than was owed",
 }
 TEXT = "{why} We are sending you {amount}."
 LATER = "{why} What you are owed of it goes out when the dispute is decided."

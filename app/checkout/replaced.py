@@ -99,7 +99,7 @@ def _take(order: LockedOrder, refund: OrderRefund, arrived: CardRefund, actor: A
     payment = lock_payment(arrived.payment_id)
     surplus = min(arrived.amount - given_up.amount, count_free(order.id, payment))
     # Where it had paid for another refund meanwhile, that is short of it now.
-    owed_again.send(order, payment, most=given_up.amount, actor=actor)
+    owed_again.send(order, payment, most=given_up.amount, actor=actor, why=owed_again.OWED)
     if surplus > 0:
         _tell_twice(order, arrived, surplus)
     else:

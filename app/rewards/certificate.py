@@ -74,7 +74,7 @@ def problems(document: Any, *, seal: str | None = None, customer: uuid.UUID | No
         ]
     except KeyError as error:
         return [f"The certificate is damaged: it does not say “{error.args[0]}”."]
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         return [f"The certificate is damaged: {type(error).__name__} {error}."]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from app.catalogue.models import Product, Variant
 from app.kernel.database import end_reading, session
@@ -58,3 +58,73 @@ def test_more_than_there_is_cannot_be_added(shop: LiveShop, window: Open) -> Non
     expect(page.locator("main")).to_contain_text("There is a problem")
     page.goto(f"{shop.stack.url}/cart")
     expect(page.locator("#cart")).to_contain_text("Your cart is empty")
+
+
+def cart_of(shop: LiveShop, window: Open, *, stock: int) -> Page:
+    """The cart page, with one of a product in it."""
+    page = window(DESK).page
+    page.goto(shop.stack.url + product_path(shop, stock=stock))
+    page.click("text=Add to cart")
+    expect(page.locator("#add-status")).to_contain_text("Added to your cart.")
+    page.goto(f"{shop.stack.url}/cart")
+    return page
+
+
+@pytest.mark.parametrize("how", ["Enter", "Update", "Tab"])
+def test_a_quantity_that_is_refused_says_why(shop: LiveShop, window: Open, how: str) -> None:
+    page = cart_of(shop, window, stock=3)
+    page.fill("#quantity-1", "9")
+    if how == "Update":
+        page.click("#update-1")
+    else:
+        page.press("#quantity-1", how)
+    expect(page.locator("#error-summary")).to_contain_text("Only 3 left")
+    expect(page.locator("#cart-status")).to_be_empty()
+
+
+def test_what_was_typed_last_is_kept_and_shown_whatever_is_answered_first(
+    shop: LiveShop, window: Open
+) -> None:
+    page = cart_of(shop, window, stock=50)
+    page.evaluate(
+        """() => { const real = fetch; let asked = 0, answered = 0; window.fetch = async (...all) => {
+        const late = asked++ === 0, answer = await real(...all);
+        if (late) await new Promise((done) => setTimeout(done, 1000));
+        document.body.dataset.answered = ++answered;
+        return answer; }; }"""
+    )
+    for quantity in ("3", "4"):
+        page.fill("#quantity-1", quantity)
+        page.press("#quantity-1", "Enter")
+    expect(page.locator("body")).to_have_attribute("data-answered", "2")
+    page.wait_for_timeout(300)  # for one that is late and would be shown
+    expect(page.locator("#cart-status")).to_have_text("Cart updated.")
+    expect(page.locator(".is-total dd")).to_have_text("HK$430.00")
+    page.reload()
+    expect(page.locator("#quantity-1")).to_have_value("4")
+
+
+def test_after_a_failure_the_same_quantity_can_be_sent_again(shop: LiveShop, window: Open) -> None:
+    page = cart_of(shop, window, stock=50)
+    broken = "**/cart/update"
+    page.route(broken, lambda route: route.fulfill(status=204))  # no page, and the form stays
+    page.fill("#quantity-1", "3")
+    with page.expect_request(lambda request: request.resource_type == "document"):
+        page.press("#quantity-1", "Enter")
+    page.unroute(broken)
+    page.click("#update-1")
+    expect(page.locator("#cart-status")).to_have_text("Cart updated.")
+    expect(page.locator("#update-1")).to_be_focused()
+    expect(page.locator(".is-total dd")).to_have_text("HK$330.00")
+
+
+def test_who_changes_what_is_gone_reads_that_it_is_gone(shop: LiveShop, window: Open) -> None:
+    page = cart_of(shop, window, stock=50)
+    other = page.context.new_page()
+    other.goto(f"{shop.stack.url}/cart")
+    other.click(".cart-line >> text=Remove")
+    expect(other.locator("#cart")).to_contain_text("Your cart is empty")
+    page.fill("#quantity-1", "3")
+    page.press("#quantity-1", "Enter")
+    expect(page.locator("#flashes")).to_contain_text("no longer in your cart")
+    expect(page.locator("#cart-status")).to_be_empty()

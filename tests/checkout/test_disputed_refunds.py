@@ -179,7 +179,10 @@ def test_what_nothing_waits_for_is_not_said_to_wait(gateway: SandboxGateway) -> 
     _, number = bought(gateway, points=0)
     told(number, "open", ref="dp_first")
     assert "What it earns waits" in get_order_view(number).timeline[-1].text
+    told(number, "open", ref="dp_other")
+    assert "What it earns waits" in get_order_view(number).timeline[-1].text, "still"
     told(number, "won", ref="dp_first")
+    told(number, "won", ref="dp_other")
     give_back(number)
     send(number, gateway)
     told(number, "open", ref="dp_second")

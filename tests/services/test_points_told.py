@@ -89,13 +89,13 @@ def test_mails_name_the_balance_that_the_page_shows() -> None:
     pass_on(sender, customer_id, 5_000)
     adjustment = adjust(customer_id, 100)
     whose = {"customer_id": str(customer_id)}
-    expiring = {"points": 100, "days": 7, "expires_on": "2031-01-31"}
+    expiring = {"points": 5_000, "days": 30, "expires_on": "2031-01-31"}
     mails = (
         DRAFTS["points_adjusted"](whose | {"adjustment_id": str(adjustment.id)}),
         DRAFTS["points_expiring"](whose | expiring),
     )
     assert queries.get_purse(customer_id).spendable == 100, "the others cool off"
-    assert [mail.context["balance"] for mail in mails if mail is not None] == [100, 100]
+    assert [mail.context["balance"] for mail in mails if mail is not None] == [100, 5_100]
 
 
 def test_what_expired_before_the_window_and_is_taken_back_now_is_no_breakage() -> None:
@@ -125,6 +125,17 @@ def test_a_certificate_whose_seal_has_no_instant_is_refused(
     file.write_text(json.dumps(document))
     refused = app.test_cli_runner().invoke(args=["rewards", "check", str(file)])
     assert (refused.exit_code, type(refused.exception)) == (1, SystemExit)
+
+
+def test_a_certificate_with_depths_that_nobody_can_write_is_refused() -> None:
+    customer_id = make_customer(points=10)
+    with transaction():
+        document = json.loads(json.dumps(prove(customer_id=customer_id)))
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    document["transactions"][0]["meta"] = deep
+    assert certificate.problems(document)[0].startswith("The certificate is damaged: RecursionError")
 
 
 def test_a_file_without_an_end_is_no_certificate(app: Flask, tmp_path: Path) -> None:

@@ -178,6 +178,8 @@ class TestDone:
         done(admin, things, "/admin/reconciliation/<kind>/<path:ref>", note="refunded by hand, case 9")
         issue = look(app, select(ReconciliationIssue).filter_by(kind=things.kind, ref=things.ref))
         assert (issue.state, issue.resolution) == ("resolved", "refunded by hand, case 9")
+        shown = text_of(admin.get(f"/admin/reconciliation/{things.kind}/{things.ref}"))
+        assert f"refunded by hand, case 9 ({admin.email}, " in shown
         assert latest_audit(app).target_id == f"{things.kind}:{things.ref}"
 
     @shows("/admin/dead-letters/<uuid:row_id>/again")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import or_, select
 
+from app.accounts.queries import find_customer
 from app.blueprints.backoffice.access import action, page
 from app.blueprints.backoffice.acting import NOTHING_TRIED, Answer, Attempt, carry_out, perform, typed
 from app.blueprints.backoffice.cells import NOTHING, ago, amount, badge, link, moment, words
@@ -183,10 +184,20 @@ class Differences(StaffList):
             "admin/issue.html",
             issue=issue,
             detail=spell(issue.detail, ref=ref),
+            resolved_by=_person(issue.resolved_by),
             payment_id=payment.id if payment else None,
             audit=history_of("reconciliation_issue", f"{kind}:{ref}"),
             tried=tried,
         )
+
+
+def _person(actor: str | None) -> str | None:
+    """Somebody's address in place of the id that the books keep of them; programs have their name."""
+    try:
+        found = find_customer(uuid.UUID((actor or "").rpartition(":")[2]))
+    except ValueError:
+        return actor
+    return found.email if found else actor
 
 
 class Callbacks(StaffList):

@@ -138,13 +138,11 @@ def restart_window(*, order_number: str, rules: Rules) -> None:
 
 
 def hold_back(*, order_number: str) -> int:
-    """What the order earned stays pending until `let_go`; how many earnings. Confirmed ones stay as they are."""
+    """What the order earned stays pending until `let_go`; how many earnings wait now. Confirmed ones stay."""
     statement = update(PointsEarning).where(
-        PointsEarning.order_number == order_number,
-        PointsEarning.state == "pending",
-        PointsEarning.held_back_at.is_(None),
+        PointsEarning.order_number == order_number, PointsEarning.state == "pending"
     )
-    return _count(statement.values(held_back_at=clock.now()))
+    return _count(statement.values(held_back_at=func.coalesce(PointsEarning.held_back_at, clock.now())))
 
 
 def let_go(*, order_number: str) -> int:

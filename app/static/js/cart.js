@@ -8,18 +8,31 @@ document.addEventListener("submit", (event) => {
   save(event.target);
 });
 
+let newest = 0;
+let sent = Promise.resolve();
+
 /* Enter in the field is a change and a submit: one request, or the second would undo what the shopper does next. */
-async function save(form) {
+function save(form) {
   const quantity = form?.elements.quantity.value;
   if (!form || form.dataset.saving === quantity) return;
   form.dataset.saving = quantity;
-  document.getElementById("cart")?.setAttribute("aria-busy", "true");
+  const mine = ++newest;
+  // One after the other: the server ends with what was typed last, and only the last answer is shown.
+  sent = sent.then(() => post(form, () => mine === newest));
+}
+
+async function post(form, isNewest) {
+  const cart = document.getElementById("cart");
+  cart?.setAttribute("aria-busy", "true");
   try {
-    const { page } = await send(form);
-    if (!page.getElementById("cart")) throw new Error("not the cart");
+    const { response, page } = await send(form, {}, AbortSignal.timeout(10_000));
+    if (!response.ok || page.getElementById("error-summary") || !page.getElementById("cart")) throw new Error("refused");
+    if (!isNewest()) return;
     swap(page, ["cart", "site-actions", "flashes"]);
-    say("cart-status", "Cart updated.");
+    say("cart-status", page.getElementById("flashes").textContent.trim() ? "" : "Cart updated.");
   } catch {
+    delete form.dataset.saving;
+    cart?.removeAttribute("aria-busy");
     form.submit();
   }
 }
