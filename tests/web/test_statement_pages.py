@@ -93,7 +93,7 @@ def member(app: Flask) -> Make:
 
 def words(pdf: bytes) -> str:
     """The texts that a PDF shows, in order: letters of core fonts, or glyphs with a map (ISO 32000-1, 9.10.3)."""
-    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.S)
+    streams = re.findall(rb"stream\n(.*?)\nendstream", pdf, re.S)
     content = b"".join(zlib.decompress(stream) if stream[:1] == b"x" else stream for stream in streams)
     letters = dict(re.findall(rb"<([0-9A-F]{4})> <([0-9A-F]+)>", content))
     shown = re.findall(rb"\(((?:\\.|[^\\)])*)\) Tj", content, re.S)
