@@ -13,6 +13,7 @@ from app.orders.service import refunding
 from app.payments import disputes, queries
 from app.payments.left import gone_otherwise
 from app.payments.models import CardRefund, Payment
+from app.payments.refunds import is_undecided
 from app.payments.service import lock_payment
 
 
@@ -36,11 +37,16 @@ def list_owed(order_id: uuid.UUID) -> dict[uuid.UUID, int]:
     return owed
 
 
-def list_waiting(order_id: uuid.UUID) -> frozenset[uuid.UUID]:
-    """The stuck refunds of an order that cannot go out while a bank is deciding about their payment."""
+def list_waiting(order_id: uuid.UUID) -> dict[uuid.UUID, bool]:
+    """The stuck refunds of an order that a bank's decision keeps; True: the shop knows of the dispute, and none of them
+    can go out. False: the gateway alone has said so, and may be asked once more."""
     stuck = [one for one in refunding.list_refunds(order_id) if one.state == "stuck"]
-    paid = {one.id: queries.get_refund(one.card_refund_id).payment_id for one in stuck if one.card_refund_id}
-    return frozenset(refund_id for refund_id, payment in paid.items() if disputes.count_open([payment]))
+    sent = {one.id: queries.get_refund(one.card_refund_id) for one in stuck if one.card_refund_id}
+    return {
+        refund_id: disputes.count_open([refund.payment_id]) > 0
+        for refund_id, refund in sent.items()
+        if is_undecided(refund)
+    }
 
 
 def count_short(order_id: uuid.UUID, payment: Payment) -> int:

@@ -22,8 +22,8 @@ SET_OFF = "refund_set_off"
 """Kind of the issue about money that had come twice, was settled by staff, and paid for another refund all the same."""
 
 SEND_AGAIN = (
-    "Send the refund again on the order's page. If the card is gone, pay the customer another way, and take note of "
-    "that there."
+    "Send the refund again on the order's page; while a bank decides about the payment, that has to wait. If the card "
+    "is gone, pay the customer another way, and take note of that there. Resolving this here gives nothing back."
 )
 
 PAY_THE_REST = (
@@ -34,11 +34,12 @@ PAY_THE_REST = (
 
 
 def tell_put_off(*, refund_id: uuid.UUID, reference: str, amount: int, currency: str) -> None:
-    """The issue about a refund that waits until the bank has decided."""
+    """The issue about a refund that waits until the bank has decided: one each time that it has to."""
+    failed_at = clock.now().isoformat(timespec="seconds")
     issues.record_issue(
         kind=WAITING,
         ref=str(refund_id),
-        detail={"order_number": reference, "amount": amount, "currency": currency},
+        detail={"order_number": reference, "amount": amount, "currency": currency, "failed_at": failed_at},
         suggestion="When the dispute is decided, what the bank has not given back goes out by itself.",
     )
 

@@ -109,6 +109,12 @@ def check_undisputed(payment_id: uuid.UUID) -> None:
         raise PaymentDisputed(message)
 
 
+def is_undecided(refund: CardRefund) -> bool:
+    """A bank is deciding about its payment, by what the shop knows or by the gateway's word alone."""
+    known = disputes.list_disputes_of([refund.payment_id])
+    return any(one.state == "open" for one in known) or (refund.last_error == DISPUTED and not known)
+
+
 def check_left(payment: Payment, amount: int) -> None:
     """That much of a locked payment may still leave the shop.
 

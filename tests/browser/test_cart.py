@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
@@ -78,8 +80,17 @@ def test_a_quantity_that_is_refused_says_why(shop: LiveShop, window: Open, how: 
         page.click("#update-1")
     else:
         page.press("#quantity-1", how)
-    expect(page.locator("#error-summary")).to_contain_text("Only 3 left")
+    summary = page.locator("#error-summary")
+    expect(summary).to_contain_text(re.compile(r"\w: Only 3 left\."))
+    expect(summary).to_be_focused()
+    expect(page.locator("#quantity-1")).to_have_value("9")
+    expect(page.locator("#quantity-1-error")).to_contain_text("Only 3 left.")
     expect(page.locator("#cart-status")).to_be_empty()
+    page.fill("#quantity-1", "2")
+    page.press("#quantity-1", "Enter")
+    expect(page.locator("#cart-status")).to_have_text("Cart updated.")
+    expect(summary).to_have_count(0)
+    expect(page).to_have_title(re.compile("^Cart"))
 
 
 def test_what_was_typed_last_is_kept_and_shown_whatever_is_answered_first(
@@ -128,3 +139,57 @@ def test_who_changes_what_is_gone_reads_that_it_is_gone(shop: LiveShop, window: 
     page.press("#quantity-1", "Enter")
     expect(page.locator("#flashes")).to_contain_text("no longer in your cart")
     expect(page.locator("#cart-status")).to_be_empty()
+
+
+def slow(page: Page) -> None:
+    """Every answer comes most of a second late."""
+    page.evaluate(
+        """() => { const real = fetch; window.fetch = async (...all) => {
+        const answer = await real(...all);
+        await new Promise((done) => setTimeout(done, 700));
+        return answer; }; }"""
+    )
+
+
+def three_lines(shop: LiveShop, window: Open) -> Page:
+    page = cart_of(shop, window, stock=3)
+    for _ in range(2):
+        page.goto(shop.stack.url + product_path(shop))
+        page.click("text=Add to cart")
+        expect(page.locator("#add-status")).to_contain_text("Added to your cart.")
+    page.goto(f"{shop.stack.url}/cart")
+    slow(page)
+    return page
+
+
+def test_a_quantity_that_is_being_typed_is_not_lost_when_another_is_saved(
+    shop: LiveShop, window: Open
+) -> None:
+    page = three_lines(shop, window)
+    page.fill("#quantity-2", "2")
+    page.press("#quantity-2", "Enter")
+    page.focus("#quantity-3")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("3")
+    page.evaluate("document.activeElement.dataset.mine = 1")
+    page.wait_for_timeout(1_500)  # the answer has come
+    expect(page.locator("#quantity-3[data-mine]")).to_have_value("3")
+    page.press("#quantity-3", "Enter")
+    expect(page.locator(".is-total dd")).to_have_text("HK$630.00")
+    page.reload()
+    expect(page.locator("#quantity-2")).to_have_value("2")
+    expect(page.locator("#quantity-3")).to_have_value("3")
+
+
+def test_one_that_is_refused_takes_nothing_with_it_that_was_typed_after_it(
+    shop: LiveShop, window: Open
+) -> None:
+    page = three_lines(shop, window)
+    for number, quantity in ((1, "9"), (2, "4"), (3, "5")):
+        page.fill(f"#quantity-{number}", quantity)
+        page.press(f"#quantity-{number}", "Enter")
+    expect(page.locator("#error-summary")).to_contain_text("Only 3 left")
+    expect(page.locator(".is-total dd")).to_have_text("HK$1,030.00")
+    page.reload()
+    for number, quantity in ((1, "1"), (2, "4"), (3, "5")):
+        expect(page.locator(f"#quantity-{number}")).to_have_value(quantity)

@@ -13,8 +13,11 @@ from app.checkout import refund as refunds
 from app.checkout.by_hand import cancel
 from app.checkout.covering import list_waiting
 from app.checkout.disputes import GONE, settle_dispute
+from app.checkout.elsewhere import note_paid_elsewhere
+from app.checkout.refunds import send_again
 from app.gateways.asking import ask_payment
 from app.gateways.sandbox import SandboxGateway
+from app.kernel import clock
 from app.kernel.actor import system
 from app.kernel.database import run_atomically, session
 from app.kernel.errors import Conflict
@@ -55,6 +58,15 @@ def told(number: str, status: Any, *, amount: int | None = None, ref: str | None
     settle_dispute(gateway="sandbox", truth=truth, actor=ACTOR)
     session().rollback()
     return ref
+
+
+def alerts(number: str) -> int:
+    """Mails to staff about the order."""
+    about = OutboxRow.payload["order_number"].astext == number
+    rows = select(OutboxRow).where(OutboxRow.topic == "mail.staff_alert", about)
+    found = len(session().scalars(rows).all())
+    session().rollback()
+    return found
 
 
 def state_of(shopper: Shopper, number: str) -> Any:
@@ -157,10 +169,10 @@ def test_a_refund_that_was_queued_before_the_dispute_came_waits(
     session().rollback()
     with pytest.raises(PaymentDisputed):
         run_atomically(lambda: retry_refund(refund_id=refund.id))
-    assert list_waiting(get_order_view(number).id) == {get_order_view(number).refunds[0].id}
+    assert list_waiting(get_order_view(number).id) == {get_order_view(number).refunds[0].id: True}
     session().rollback()
     told(number, "won")
-    assert list_waiting(get_order_view(number).id) == frozenset()
+    assert list_waiting(get_order_view(number).id) == {}
     send(number, gateway)
     assert peer.truth(str(payment.id))["amount_refunded"] == payment.captured
     assert get_order_view(number).status == "refunded"
@@ -214,6 +226,24 @@ def test_a_dispute_that_only_the_gateway_knows_makes_the_refund_wait(
     assert (refund.state, refund.last_error) == ("failed", DISPUTED)
     assert queries.get_issue("refund_waits", str(refund.id)).state == "open"
     assert peer.truth(str(payment_id))["amount_refunded"] == 0
+    (waits,) = get_order_view(number).refunds
+    assert list_waiting(get_order_view(number).id) == {waits.id: False}
+    session().rollback()
+    mails = alerts(number)
+    with pytest.raises(PaymentDisputed):
+        run_atomically(
+            lambda: note_paid_elsewhere(
+                number=number, refund_id=waits.id, reference="FPS 123", note="card is gone", actor=STAFF
+            )
+        )
+    with clock.travel(minutes=1):
+        run_atomically(lambda: send_again(number=number, refund_id=waits.id, actor=STAFF))
+        assert queries.get_issue("refund_waits", str(refund.id)).state == "resolved"
+        session().rollback()
+        send(number, gateway)
+    assert queries.get_issue("refund_waits", str(refund.id)).state == "open", "refused once more"
+    assert alerts(number) == mails + 1
+    assert queries.list_payments_of(number)[0].returned_elsewhere == 0
     session().rollback()
     peer.control(f"disputes/{ref}/won")
     told(number, "won", ref=ref)

@@ -21,7 +21,7 @@ from app.rewards.models import PointsHold, PointsLot
 from tests.checkout.conftest import Shopper
 from tests.checkout.refunding import give_back
 from tests.conftest import ROOT
-from tests.factories.people import give_points
+from tests.factories.people import give_points, make_customer
 from tests.factories.shop import fill_cart, make_variant
 from tests.services.test_verify import found
 
@@ -164,6 +164,7 @@ def test_the_shops_role_changes_nothing_of_what_was_agreed(
     gateway: SandboxGateway, web_role: psycopg.Connection, what: str
 ) -> None:
     shopper = Shopper(gateway, points=5_000)
+    make_customer(points=1)  # whose lot is the other one
     number = shopper.place(shopper.quote(500))["number"]
     order_id = session().scalar(select(Order.id).where(Order.number == number))
     parameters = {"order": order_id, "other": make_variant(price=5)}

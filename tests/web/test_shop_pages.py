@@ -186,6 +186,10 @@ def test_a_guest_fills_and_empties_a_cart(client: FlaskClient) -> None:
     assert "Your cart is empty" in html, "what was sent before it was removed does not bring it back"
     post(client, "/cart/add", sku="grey-sofa", quantity="4")
     assert 'value="4"' in page(client, "/cart"), "undone"
+    post(client, "/cart/update", sku="grey-sofa", quantity="２")
+    assert 'value="2"' in page(client, "/cart"), "as Chinese keyboards write it"
+    post(client, "/cart/update", sku="grey-sofa", quantity="0")
+    assert "Removed Grey Sofa." in page(client, "/cart")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +220,9 @@ def test_what_cannot_be_updated_is_said_at_the_line(app: Flask) -> None:
         answer = post(client, "/cart/update", sku="grey-sofa", quantity=quantity)
         assert answer.status_code == status
         assert 'href="#quantity-1"' in answer.text
-        assert 'value="2"' in answer.text
+        assert 'id="quantity-1-error"' in answer.text
+        assert f'value="{quantity}"' in answer.text, "as it was typed"
+        assert 'value="2"' in page(client, "/cart")
     assert post(client, "/cart/add", sku="nothing", quantity="1").status_code == 404
     assert post(client, "/cart/remove", sku="").status_code == 422
 

@@ -17,14 +17,13 @@ from app.blueprints.common.actors import actor_from_request
 from app.blueprints.common.checkout import gateway
 from app.checkout import flow
 from app.checkout.cancel import cancel
-from app.checkout.covering import list_owed
+from app.checkout.covering import list_owed, list_waiting
 from app.checkout.refund import count_sent, preview
 from app.kernel.errors import Conflict
 from app.kernel.ids import fingerprint
 from app.kernel.money import Money
 from app.orders import queries
 from app.orders.states import REFUNDABLE
-from app.payments.disputes import list_disputes_about
 from app.payments.refunds import PaymentDisputed
 from app.rewards.queries import find_earned
 
@@ -70,7 +69,7 @@ def order(number: str) -> str:
         idempotency_key=secrets.token_urlsafe(24),
         earned=find_earned(found.id) if found.points_earned else None,
         owed=owed,
-        bank_decides=bool(owed) and any(one.state == "open" for one in list_disputes_about(found.number)),
+        bank_decides=bool(owed) and bool(list_waiting(found.id)),
     )
 
 

@@ -116,7 +116,7 @@ class Orders(StaffList):
             moves=_moves(order) if reader_may("orders.move") else [],
             payments=_payments(number) if reader_may("payments.read") else None,
             owed=list_owed(order.id) if is_stuck else {},
-            waiting=list_waiting(order.id) if is_stuck else (),
+            waiting=list_waiting(order.id) if is_stuck else {},
             earned=find_earned(order.id),
             audit=history_of("order", number),
             tried=tried,

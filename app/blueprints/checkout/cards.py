@@ -24,7 +24,7 @@ SANDBOX_CARDS = (
     ("pm_sandbox_timeout_declined", "No answer in time, in truth declined"),
     ("pm_sandbox_lost_webhook_paid", "Paid, but no webhook ever says so"),
     ("pm_sandbox_lost_webhook_declined", "Declined, but no webhook ever says so"),
-    ("pm_sandbox_duplicate_webhooks", "Paid, and every webhook comes twice"),
+    ("pm_sandbox_duplicate_webhooks", "Paid, and every webhook comes three times"),
     ("pm_sandbox_out_of_order_webhooks", "Paid, and the webhooks come in the wrong order"),
     ("pm_sandbox_error_500", "The gateway fails"),
     ("pm_sandbox_late_authorization", "Declined, and charged later all the same"),

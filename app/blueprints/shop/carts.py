@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,22 +56,32 @@ def cart_update() -> Response | tuple[str, int]:
     sku, whose = _sku(), owner()
     try:
         quantity = _quantity()
+        line = None if quantity else _line_of(sku)
         is_there = run_atomically(lambda: service.change_quantity(owner=whose, sku=sku, quantity=quantity))
     except (RuleBroken, Conflict) as refusal:
         return _page(refused=(sku, refusal)), status_of(refusal)
     if not is_there:
         flash("That product is no longer in your cart.", "info")
+    _offer_undo(line)
     return redirect(url_for("shop.cart"), 303)
 
 
 @bp.post("/cart/remove")
 def cart_remove() -> Response:
     sku, whose = _sku(), owner()
-    line = next((line for line in cart_view().lines if line.sku == sku), None)
+    line = _line_of(sku)
     run_atomically(lambda: service.remove(owner=whose, sku=sku))
-    if line is not None:
-        session[REMOVED] = {"sku": sku, "name": line.name, "quantity": line.quantity}
+    _offer_undo(line)
     return redirect(url_for("shop.cart"), 303)
+
+
+def _line_of(sku: str) -> Line | None:
+    return next((line for line in cart_view().lines if line.sku == sku), None)
+
+
+def _offer_undo(line: Line | None) -> None:
+    if line is not None:
+        session[REMOVED] = {"sku": line.sku, "name": line.name, "quantity": line.quantity}
 
 
 def _sku() -> str:
@@ -81,10 +92,15 @@ def _sku() -> str:
 
 
 def _quantity() -> int:
-    typed = request.form.get("quantity", "").strip()
+    typed = _typed()
     if not typed.isascii() or not typed.isdigit() or len(typed) > 6:
         raise invalid("quantity", "TYPE_INVALID", "Enter the quantity as a whole number, such as 2.")
     return int(typed)
+
+
+def _typed() -> str:
+    """Digits of Chinese and Japanese keyboards are digits."""
+    return unicodedata.normalize("NFKC", request.form.get("quantity", "")).strip()
 
 
 def _page(
@@ -94,14 +110,10 @@ def _page(
     refused: tuple[str, ShopError] | None = None,
 ) -> str:
     view = cart_view()
+    lines = [_line(line) for line in view.lines]
     if refused is not None:
-        sku, refusal = refused
-        places = [index for index, line in enumerate(view.lines, start=1) if line.sku == sku]
-        field = f"quantity-{places[0]}" if places else ""
-        errors = [{"field": field, "message": refusal.message}]
-    shown = SimpleNamespace(
-        lines=[_line(line) for line in view.lines], items_total=view.items_total, version=view.version
-    )
+        errors = [_mark(lines, *refused)]
+    shown = SimpleNamespace(lines=lines, items_total=view.items_total, version=view.version)
     delivery = Money(min(method.price for method in SHIPPING_METHODS), current_app.config["CURRENCY"])
     return render_template(
         "pages/shop/cart.html",
@@ -112,6 +124,15 @@ def _page(
         last_viewed=[] if view.lines else show_all(summaries_by_slug(viewed_slugs()[:4])),
         errors=errors or [],
     )
+
+
+def _mark(lines: list[SimpleNamespace], sku: str, refusal: ShopError) -> dict[str, str]:
+    """The line says why its quantity was refused, and shows it as it was typed; what the page's summary says of it."""
+    for place, line in enumerate(lines, start=1):
+        if line.sku == sku:
+            line.typed, line.error = _typed(), refusal.message
+            return {"field": f"quantity-{place}", "message": f"{line.name}: {refusal.message}"}
+    return {"field": "", "message": refusal.message}
 
 
 def _line(line: Line) -> SimpleNamespace:

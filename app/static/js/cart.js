@@ -8,8 +8,11 @@ document.addEventListener("submit", (event) => {
   save(event.target);
 });
 
+document.addEventListener("focusout", () => setTimeout(show));
+
 let newest = 0;
 let sent = Promise.resolve();
+let answer = null;
 
 /* Enter in the field is a change and a submit: one request, or the second would undo what the shopper does next. */
 function save(form) {
@@ -18,23 +21,51 @@ function save(form) {
   form.dataset.saving = quantity;
   const mine = ++newest;
   // One after the other: the server ends with what was typed last, and only the last answer is shown.
-  sent = sent.then(() => post(form, () => mine === newest));
+  sent = sent.then(() => post(form, quantity, () => mine === newest));
 }
 
-async function post(form, isNewest) {
+async function post(form, quantity, isNewest) {
   const cart = document.getElementById("cart");
   cart?.setAttribute("aria-busy", "true");
   try {
-    const { response, page } = await send(form, {}, AbortSignal.timeout(10_000));
-    if (!response.ok || page.getElementById("error-summary") || !page.getElementById("cart")) throw new Error("refused");
-    if (!isNewest()) return;
-    swap(page, ["cart", "site-actions", "flashes"]);
-    say("cart-status", page.getElementById("flashes").textContent.trim() ? "" : "Cart updated.");
+    const { page } = await send(form, { quantity }, AbortSignal.timeout(10_000));
+    if (!page.getElementById("cart")) throw new Error("not the cart");
+    if (isNewest()) {
+      answer = page;
+      show();
+    } else if (page.getElementById("error-summary") && form.dataset.saving === quantity) {
+      // Its reason is told after what was sent meanwhile, or nobody would read it.
+      delete form.dataset.saving;
+      save(form);
+    }
   } catch {
     delete form.dataset.saving;
-    cart?.removeAttribute("aria-busy");
     form.submit();
+  } finally {
+    cart?.removeAttribute("aria-busy");
   }
+}
+
+/* Not while a quantity is being typed: it would be lost. */
+function show() {
+  if (!answer || isTyping()) return;
+  const page = answer;
+  answer = null;
+  swap(page, ["cart", "site-actions", "flashes"]);
+  document.title = page.title;
+  document.getElementById("error-summary")?.remove();
+  const flashes = document.getElementById("flashes");
+  const summary = page.getElementById("error-summary");
+  if (summary) {
+    flashes.before(document.importNode(summary, true));
+    flashes.previousElementSibling.focus();
+  }
+  say("cart-status", summary || flashes.textContent.trim() ? "" : "Cart updated.");
+}
+
+function isTyping() {
+  const forms = [...document.querySelectorAll("form[data-quantity]")];
+  return forms.some(({ dataset, elements: { quantity } }) => ![quantity.defaultValue, dataset.saving].includes(quantity.value));
 }
 
 document.addEventListener("submit", async (event) => {
