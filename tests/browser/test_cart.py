@@ -193,3 +193,53 @@ def test_one_that_is_refused_takes_nothing_with_it_that_was_typed_after_it(
     page.reload()
     for number, quantity in ((1, "1"), (2, "4"), (3, "5")):
         expect(page.locator(f"#quantity-{number}")).to_have_value(quantity)
+
+
+def test_two_that_are_refused_are_told_together_and_sent_once(shop: LiveShop, window: Open) -> None:
+    page = three_lines(shop, window)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    for number, quantity in ((1, "9"), (2, "x"), (3, "2")):
+        page.fill(f"#quantity-{number}", quantity)
+        page.press(f"#quantity-{number}", "Enter")
+    expect(page.locator("#error-summary li")).to_have_count(2)
+    expect(page.locator("#error-summary")).to_contain_text("Only 3 left")
+    expect(page.locator("#error-summary")).to_contain_text("as a whole number")
+    expect(page.locator(".is-total dd")).to_have_text("HK$430.00")
+    page.wait_for_timeout(1_000)
+    assert len(sent) == 3, "each once"
+    page.fill("#quantity-3", "1")
+    page.press("#quantity-3", "Enter")
+    expect(page.locator(".is-total dd")).to_have_text("HK$330.00")
+    expect(page.locator("#error-summary")).to_have_count(0)
+
+
+def test_what_was_refused_while_another_was_typed_is_told_after_it(shop: LiveShop, window: Open) -> None:
+    page = three_lines(shop, window)
+    page.fill("#quantity-1", "9")
+    page.press("#quantity-1", "Enter")
+    page.focus("#quantity-2")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("2")
+    page.wait_for_timeout(1_500)  # the answer has come
+    expect(page.locator("#error-summary")).to_have_count(0)
+    page.keyboard.press("Tab")
+    expect(page.locator("#error-summary")).to_contain_text("Only 3 left")
+    expect(page.locator(".is-total dd")).to_have_text("HK$430.00")
+    page.wait_for_timeout(1_000)
+    expect(page.locator("#error-summary")).to_contain_text("Only 3 left")
+
+
+def test_an_older_answer_never_comes_under_what_was_typed_after_it(shop: LiveShop, window: Open) -> None:
+    page = three_lines(shop, window)
+    page.fill("#quantity-2", "5")
+    page.press("#quantity-2", "Enter")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("6")
+    page.wait_for_timeout(1_500)  # the answer to 5 has come
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".is-total dd")).to_have_text("HK$830.00")
+    page.wait_for_timeout(1_000)
+    page.reload()
+    expect(page.locator("#quantity-2")).to_have_value("6")

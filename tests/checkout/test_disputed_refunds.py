@@ -252,6 +252,27 @@ def test_a_dispute_that_only_the_gateway_knows_makes_the_refund_wait(
     assert peer.truth(str(payment_id))["amount_refunded"] == queries.list_payments_of(number)[0].captured
 
 
+def test_one_that_was_decided_before_says_nothing_of_the_next(gateway: SandboxGateway, peer: Gateway) -> None:
+    _, number = bought(gateway, points=0)
+    payment_ref = queries.list_payments_of(number)[0].gateway_ref
+    told(number, "open", ref="dp_before")
+    told(number, "won", ref="dp_before")
+    peer.control(f"payments/{payment_ref}/dispute")
+    with clock.travel(minutes=1):
+        give_back(number)
+        send(number, gateway)
+    (waits,) = get_order_view(number).refunds
+    assert list_waiting(get_order_view(number).id) == {waits.id: False}
+    session().rollback()
+    with pytest.raises(PaymentDisputed):
+        run_atomically(
+            lambda: note_paid_elsewhere(
+                number=number, refund_id=waits.id, reference="FPS 123", note="card is gone", actor=STAFF
+            )
+        )
+    assert queries.list_payments_of(number)[0].returned_elsewhere == 0
+
+
 class Late:
     """An order whose card was charged after it had failed and been cancelled, and disputed before we knew."""
 

@@ -54,7 +54,7 @@ def test_of_two_in_a_deadlock_both_are_done(app: Flask, app_context: None) -> No
     for thread in threads:
         thread.join()
     assert sorted(set(tries)) == ["down", "up"]
-    assert len(tries) == 3
+    assert len(tries) > 2, "the one that was ended, and it may meet the other once more"
     assert names(first, second) in (["up", "up"], ["down", "down"])
 
 

@@ -22,7 +22,7 @@ def order(status: str, **changes: Any) -> Context:
         "idempotency_key": "k-3",
         "earned": OrderEarned(645, 210 * (status == "refunded"), samples.NOW, False),
         "owed": {},
-        "bank_decides": False,
+        "waiting": {},
     } | changes
 
 
@@ -71,7 +71,7 @@ ORDER_PAGES: dict[str, State] = {
             "paid",
             order=samples.order("paid", refunded=True),
             owed={6000: hkd(15000), 21000: hkd(21000)},
-            bank_decides=True,
+            waiting={6000: True, 21000: False},
         ),
         True,
     ),

@@ -69,7 +69,7 @@ def order(number: str) -> str:
         idempotency_key=secrets.token_urlsafe(24),
         earned=find_earned(found.id) if found.points_earned else None,
         owed=owed,
-        bank_decides=bool(owed) and bool(list_waiting(found.id)),
+        waiting=list_waiting(found.id) if owed else {},
     )
 
 

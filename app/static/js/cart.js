@@ -8,59 +8,63 @@ document.addEventListener("submit", (event) => {
   save(event.target);
 });
 
-document.addEventListener("focusout", () => setTimeout(show));
+// Later than the click that took the focus away: what it is on must still be there.
+document.addEventListener("focusout", () => setTimeout(show, 500));
 
-let newest = 0;
+let pending = 0;
 let sent = Promise.resolve();
 let answer = null;
+const refusals = new Map();
 
 /* Enter in the field is a change and a submit: one request, or the second would undo what the shopper does next. */
 function save(form) {
   const quantity = form?.elements.quantity.value;
   if (!form || form.dataset.saving === quantity) return;
   form.dataset.saving = quantity;
-  const mine = ++newest;
-  // One after the other: the server ends with what was typed last, and only the last answer is shown.
-  sent = sent.then(() => post(form, quantity, () => mine === newest));
+  if (!pending && !answer) refusals.clear();
+  answer = null;
+  pending += 1;
+  // One after the other: the server ends with what was typed last, and its last answer is what is shown.
+  sent = sent.then(() => post(form, quantity));
 }
 
-async function post(form, quantity, isNewest) {
-  const cart = document.getElementById("cart");
-  cart?.setAttribute("aria-busy", "true");
+async function post(form, quantity) {
+  document.getElementById("cart")?.setAttribute("aria-busy", "true");
   try {
     const { page } = await send(form, { quantity }, AbortSignal.timeout(10_000));
     if (!page.getElementById("cart")) throw new Error("not the cart");
-    if (isNewest()) {
-      answer = page;
-      show();
-    } else if (page.getElementById("error-summary") && form.dataset.saving === quantity) {
-      // Its reason is told after what was sent meanwhile, or nobody would read it.
-      delete form.dataset.saving;
-      save(form);
-    }
+    const refusal = page.querySelector("#error-summary li");
+    if (refusal) refusals.set(form.elements.sku.value, refusal);
+    else refusals.delete(form.elements.sku.value);
+    answer = page;
   } catch {
     delete form.dataset.saving;
     form.submit();
-  } finally {
-    cart?.removeAttribute("aria-busy");
   }
+  pending -= 1;
+  if (!pending) document.getElementById("cart")?.removeAttribute("aria-busy");
+  show();
 }
 
-/* Not while a quantity is being typed: it would be lost. */
+/* When nothing is on its way any more, and not while a quantity is being typed: it would be lost. */
 function show() {
-  if (!answer || isTyping()) return;
+  if (pending || !answer || isTyping()) return;
   const page = answer;
   answer = null;
   swap(page, ["cart", "site-actions", "flashes"]);
   document.title = page.title;
   document.getElementById("error-summary")?.remove();
-  const flashes = document.getElementById("flashes");
-  const summary = page.getElementById("error-summary");
-  if (summary) {
-    flashes.before(document.importNode(summary, true));
-    flashes.previousElementSibling.focus();
-  }
-  say("cart-status", summary || flashes.textContent.trim() ? "" : "Cart updated.");
+  if (refusals.size) tell([...refusals.values()]);
+  const isTold = refusals.size || document.getElementById("flashes").textContent.trim();
+  say("cart-status", isTold ? "" : "Cart updated.");
+}
+
+/* All that was refused meanwhile, in one summary. */
+function tell(reasons) {
+  const summary = document.importNode(reasons[0].closest("#error-summary"), true);
+  summary.querySelector("ul").replaceChildren(...reasons.map((reason) => document.importNode(reason, true)));
+  document.getElementById("flashes").before(summary);
+  summary.focus();
 }
 
 function isTyping() {
