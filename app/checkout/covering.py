@@ -13,7 +13,6 @@ from app.orders.service import refunding
 from app.payments import disputes, queries
 from app.payments.left import gone_otherwise
 from app.payments.models import CardRefund, Payment
-from app.payments.refunds import is_undecided
 from app.payments.service import lock_payment
 
 
@@ -45,7 +44,7 @@ def list_waiting(order_id: uuid.UUID) -> dict[uuid.UUID, bool]:
     return {
         refund_id: disputes.count_open([refund.payment_id]) > 0
         for refund_id, refund in sent.items()
-        if is_undecided(refund)
+        if disputes.is_undecided(refund)
     }
 
 

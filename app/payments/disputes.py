@@ -12,7 +12,8 @@ from app.kernel import clock
 from app.kernel.database import session
 from app.kernel.errors import NotFound
 from app.payments.bookkeeping import DisputeSnapshot
-from app.payments.models import Dispute, Payment
+from app.payments.gateway import DISPUTED
+from app.payments.models import CardRefund, Dispute, Payment
 from app.payments.service import write_changes
 from app.payments.states import DISPUTE
 
@@ -129,6 +130,21 @@ def list_disputes_about(reference: str) -> Sequence[Dispute]:
     statement = select(Dispute).join(Payment, Payment.id == Dispute.payment_id)
     ordered = statement.where(Payment.reference == reference).order_by(Dispute.opened_at, Dispute.gateway_ref)
     return session().scalars(ordered).all()
+
+
+def is_undecided(refund: CardRefund) -> bool:
+    """A bank is deciding about its payment, by what the shop knows or by the gateway's word alone.
+
+    That word stands until a dispute is decided after it; where one is lost, the gateway has nothing more to wait for.
+    """
+    known = list_disputes_of([refund.payment_id])
+    if any(one.state == "open" for one in known):
+        return True
+    is_over = any(
+        one.state == "lost" or (one.resolved_at is not None and one.resolved_at >= refund.updated_at)
+        for one in known
+    )
+    return refund.last_error == DISPUTED and not is_over
 
 
 def list_disputes(*, state: str | None = "open", limit: int = 100) -> Sequence[Dispute]:

@@ -11,7 +11,7 @@ from app.payments import disputes, issues, queries
 from app.payments.left import by_hand, count_returned
 from app.payments.models import CardRefund, Payment, ReconciliationIssue
 from app.payments.refund_issues import TWICE
-from app.payments.refunds import PaymentDisputed, check_left, is_undecided, lock_refund
+from app.payments.refunds import PaymentDisputed, check_left, lock_refund
 from app.payments.service import write_changes
 
 ONE_OF_THEM = (
@@ -45,7 +45,7 @@ def note(*, refund_id: uuid.UUID, amount: int | None, reference: str) -> CardRef
     refund, payment = lock_refund(refund_id)
     if refund.state != "failed" or refund.elsewhere_ref is not None:
         raise Conflict("Only a card refund that failed can be paid another way.", code="REFUND_NOT_FAILED")
-    if is_undecided(refund):
+    if disputes.is_undecided(refund):
         raise PaymentDisputed(
             "The bank is deciding about a dispute of this payment, and may give the money back."
         )

@@ -109,21 +109,6 @@ def check_undisputed(payment_id: uuid.UUID) -> None:
         raise PaymentDisputed(message)
 
 
-def is_undecided(refund: CardRefund) -> bool:
-    """A bank is deciding about its payment, by what the shop knows or by the gateway's word alone.
-
-    That word stands until a dispute is decided after it; where one is lost, the gateway has nothing more to wait for.
-    """
-    known = disputes.list_disputes_of([refund.payment_id])
-    if any(one.state == "open" for one in known):
-        return True
-    is_over = any(
-        one.state == "lost" or (one.resolved_at is not None and one.resolved_at >= refund.updated_at)
-        for one in known
-    )
-    return refund.last_error == DISPUTED and not is_over
-
-
 def check_left(payment: Payment, amount: int) -> None:
     """That much of a locked payment may still leave the shop.
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.accounts.queries import get_customer
 from app.blueprints.account.origins import origins_of
 from app.blueprints.backoffice.simulator import read_moment
 from app.kernel import clock
@@ -20,28 +19,16 @@ from app.kernel.database import transaction
 from app.rewards import certificate, queries
 from app.rewards.queries.liability import get_liability
 from app.rewards.rules import Rules
-from app.rewards.service import adjustments, expiry, transfers
+from app.rewards.service import adjustments, expiry
 from app.rewards.service.proof import prove
 from app.rewards.service.seals import seal
 from jobs.letters import DRAFTS
-from tests.factories.people import actor_of, give_points, make_customer
+from tests.factories.people import actor_of, give_points, make_customer, pass_on
 
 RULES = Rules()
 ACTOR = system("test")
 
 pytestmark = pytest.mark.usefixtures("app_context")
-
-
-def pass_on(sender: uuid.UUID, recipient: uuid.UUID, points: int) -> None:
-    with transaction():
-        sent = transfers.request(
-            sender_id=sender,
-            recipient_email=get_customer(recipient).email,
-            points=points,
-            rules=RULES,
-            actor=actor_of(sender),
-        )
-        transfers.confirm(transfer_id=sent.id, rules=RULES, actor=actor_of(sender))
 
 
 def adjust(customer_id: uuid.UUID, points: int, expires_at: datetime | None = None) -> Any:

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.accounts.queries import get_customer
 from app.kernel import clock
 from app.kernel.database import transaction
 from app.rewards import queries
 from app.rewards.queries import Purse
 from app.rewards.rules import Rules
-from app.rewards.service import batches, transfers
-from tests.factories.people import actor_of, give_points, make_customer
+from app.rewards.service import batches
+from tests.factories.people import actor_of, give_points, make_customer, pass_on
 from tests.web.people import Caller, sign_in, sign_up
 from tests.web.visitor import Visitor
 
@@ -52,16 +51,7 @@ def somebody(app: Flask, app_context: None) -> Somebody:
 
 
 def receive(recipient: uuid.UUID, points: int) -> None:
-    sender = make_customer(points=points)
-    with transaction():
-        asked = transfers.request(
-            sender_id=sender,
-            recipient_email=get_customer(recipient).email,
-            points=points,
-            rules=RULES,
-            actor=actor_of(sender),
-        )
-        transfers.confirm(transfer_id=asked.id, rules=RULES, actor=actor_of(sender))
+    pass_on(make_customer(points=points), recipient, points)
 
 
 def give(customer_id: uuid.UUID, points: int, **more: Any) -> None:
